@@ -1,0 +1,93 @@
+#pragma once
+
+/// What the model hands to a backend's operations besides plain tensors.
+
+#include <cstdint>
+#include <memory>
+
+#include "base/tensor.h"
+
+namespace ernie {
+
+/// A weight in a device's own layout, made by that backend's prepare_… functions and read only by
+/// its operations. Immutable; must not outlive the backend.
+class Operand {
+ public:
+  /// The logical shape: [out, in] for matrices, [n] for vectors, [num_experts, hidden,
+  /// intermediate] for experts.
+  explicit Operand(const Shape& shape) : shape_(shape) {}
+  virtual ~Operand() = default;
+  Operand(const Operand&) = delete;
+  Operand& operator=(const Operand&) = delete;
+
+  const Shape& shape() const { return shape_; }
+  int64_t dim(size_t i) const { return shape_[i]; }
+  /// Device bytes held, without what is only a view of a mapped file.
+  virtual size_t num_bytes() const = 0;
+
+ private:
+  Shape shape_;
+};
+using OperandPtr = std::unique_ptr<const Operand>;
+
+/// What a matrix will be used for; a device chooses layout and format by it.
+enum class MatrixUse {
+  kLinear,     ///< y = x Wᵀ; may be packed or quantised
+  kEmbedding,  ///< row gather, and y = x Wᵀ when the head is tied
+  kRouter,     ///< y = x Wᵀ in float32, never quantised
+};
+
+/// The weights of one routed expert: SwiGLU with gate and up [intermediate, hidden], down
+/// [hidden, intermediate].
+struct ExpertTensors {
+  HostTensor gate, up, down;
+};
+
+/// How the rows of a fused projection are divided: query heads, then key heads, then value heads.
+struct QkvLayout {
+  int64_t num_heads = 0;
+  int64_t num_kv_heads = 0;
+  int64_t head_dim = 0;
+
+  int64_t row_size() const { return (num_heads + 2 * num_kv_heads) * head_dim; }
+  int64_t q_size() const { return num_heads * head_dim; }
+  int64_t key_offset() const { return num_heads * head_dim; }
+  int64_t value_offset() const { return (num_heads + num_kv_heads) * head_dim; }
+};
+
+struct KvCacheShape {
+  int64_t num_layers = 0;
+  int64_t num_blocks = 0;
+  int64_t block_size = 0;  ///< tokens
+  int64_t num_kv_heads = 0;
+  int64_t head_dim = 0;
+};
+
+/// Keys (after RoPE) and values of all layers in blocks of block_size tokens. The layout inside is
+/// the backend's own; the rest of the program names a token's place by its slot, block_id *
+/// block_size + offset, and a sequence's blocks by its block table.
+class KvCache {
+ public:
+  explicit KvCache(const KvCacheShape& shape) : shape_(shape) {}
+  virtual ~KvCache() = default;
+  KvCache(const KvCache&) = delete;
+  KvCache& operator=(const KvCache&) = delete;
+  const KvCacheShape& shape() const { return shape_; }
+
+ private:
+  KvCacheShape shape_;
+};
+
+/// A ragged batch as attention sees it: sequence s has the query tokens
+/// [query_start[s], query_start[s+1]) of the batch, and they are the last ones of its context.
+struct AttentionBatch {
+  Tensor query_start;  ///< [num_seqs + 1] I32
+  Tensor
+      context_lens;  ///< [num_seqs] I32: keys up to and including the sequence's last query token
+  Tensor block_tables;  ///< [num_seqs, max_blocks] I32: block ids in context order
+  int64_t max_context_len = 0;
+
+  int64_t num_seqs() const { return context_lens.dim(0); }
+};
+
+}  // namespace ernie

@@ -1,0 +1,42 @@
+#pragma once
+
+/// What the model needs from any kind of checkpoint, under one set of names.
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/tensor.h"
+#include "checkpoint/model_config.h"
+
+namespace ernie {
+
+/// One tensor of the model, under the name that the published Hugging Face checkpoints use:
+/// `model.layers.3.mlp.experts.5.gate_proj.weight`. Matrices are [out, in].
+struct TensorSpec {
+  std::string name;
+  Shape shape;
+  bool is_expert = false;  ///< belongs to a routed expert: only a part is active per token
+  bool is_float32 =
+      false;  ///< router weight or correction bias: kept in F32 whatever the model's dtype
+};
+
+/// All tensors of a model in layer order; `lm_head.weight` only if the head is not tied.
+/// config.tie_word_embeddings must be decided.
+std::vector<TensorSpec> model_tensors(const ModelConfig& config);
+
+/// Weights by name. Thread-safe: reading does not change it. Tensors stay valid on their own.
+class WeightSource {
+ public:
+  virtual ~WeightSource() = default;
+  /// tie_word_embeddings is decided here.
+  virtual const ModelConfig& config() const = 0;
+  /// The tensor of model_tensors() with that name, in the shape it has there and in F32, BF16 or
+  /// F16. Shares the mapped file's memory where its layout allows. Everything that can be wrong
+  /// with the file was found when it was opened; what is left to fail is memory.
+  virtual Result<HostTensor> read(const std::string& name) const = 0;
+  /// One line for the start-up log.
+  virtual std::string describe() const = 0;
+};
+
+}  // namespace ernie

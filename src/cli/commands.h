@@ -1,0 +1,20 @@
+#pragma once
+
+/// One function per subcommand, each in a file of its own. It adds its flags to `app` and returns
+/// what is to run once they are parsed; that returns the exit code: 0 done, 1 some work failed, 2
+/// it could not run.
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace ernie {
+
+using Command = std::function<int()>;
+
+Command add_run_command(CLI::App& app);        // run.cc
+Command add_run_batch_command(CLI::App& app);  // run_batch.cc
+Command add_inspect_command(CLI::App& app);    // inspect.cc
+Command add_dummy_command(CLI::App& app);      // dummy.cc
+Command add_tokenize_command(CLI::App& app);   // tokenize.cc
+
+}  // namespace ernie

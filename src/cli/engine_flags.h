@@ -1,0 +1,39 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "engine/engine.h"
+#include "text/chat_template.h"
+
+namespace ernie {
+
+/// The flags that every command which runs a model has, under the same names.
+struct EngineFlags {
+  std::string model;                 ///< --model DIR; empty: the embedded demo
+  std::string tokenizer;             ///< --tokenizer DIR|FILE; empty: the model's
+  std::string load_format = "auto";  ///< --load-format auto|dummy
+  std::string device = "cpu";        ///< --device cpu|reference
+  std::string dtype = "auto";        ///< --dtype auto|bfloat16|float32
+  std::string isa;                   ///< --isa
+  int threads = 0;                   ///< --threads
+  bool mmap = false;                 ///< --mmap
+  uint64_t seed = 0;                 ///< --seed
+  EngineOptions
+      engine;  ///< --max-model-len, --max-num-seqs, --max-num-batched-tokens, --block-size
+};
+
+void add_engine_flags(CLI::App& app, EngineFlags& flags);
+
+struct LoadedEngine {
+  std::unique_ptr<Engine> engine;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  ChatTemplateKind chat_template = ChatTemplateKind::kErnie45;
+  std::string model_name;  ///< directory name, or "ernie-demo"
+};
+
+/// Opens the model and makes the engine; logs the choices to standard error.
+Result<LoadedEngine> load_engine(const EngineFlags& flags);
+
+}  // namespace ernie

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "backend/backend.h"
+#include "engine/request.h"
+#include "model/model.h"
+
+namespace ernie {
+
+struct EngineOptions {
+  int64_t max_model_len = 0;  ///< prompt and output together; 0: what the model allows, if it fits
+  int64_t max_num_seqs = 16;  ///< sequences computed in one step
+  int64_t max_num_batched_tokens = 512;  ///< tokens computed in one step
+  int64_t block_size = 16;               ///< tokens in a block of the KV cache
+  int64_t kv_cache_bytes = 0;  ///< 0: room for max_num_seqs full contexts, within free memory
+};
+
+/// Generates for many requests at once. One thread calls all functions.
+///
+/// What a request's answer is depends on the request and the model alone, bit for bit: not on what
+/// else is running, on how its prompt is cut into chunks, on preemption, or on the number of
+/// threads.
+class Engine {
+ public:
+  /// The tokenizer may be null: then text stays empty and stop strings are refused.
+  static Result<std::unique_ptr<Engine>> create(std::unique_ptr<Backend> backend,
+                                                std::unique_ptr<WeightSource> weights,
+                                                std::shared_ptr<const Tokenizer> tokenizer,
+                                                const EngineOptions& options);
+  virtual ~Engine() = default;
+
+  virtual const ModelConfig& config() const = 0;
+  /// The options with every 0 replaced by the figure chosen.
+  virtual const EngineOptions& options() const = 0;
+  virtual const Backend& backend() const = 0;
+
+  /// Queues a request. Error: an id, a parameter or a length that cannot be served; max_tokens may
+  /// ask for more than fits max_model_len, generation then ends there as "length".
+  virtual Result<RequestId> add_request(GenerationRequest request) = 0;
+  /// Ends a request as kAbort in the next step's outputs; an unknown or finished id is ignored.
+  virtual void abort(RequestId request_id) = 0;
+  virtual bool has_unfinished() const = 0;
+  /// Computes one batch and returns the news of every request it concerned.
+  virtual std::vector<RequestOutput> step() = 0;
+};
+
+}  // namespace ernie

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/sampling_params.h"
+#include "text/tokenizer.h"
+
+namespace ernie {
+
+/// What a client asks for, already tokenised.
+struct GenerationRequest {
+  std::vector<TokenId> prompt_ids;  ///< not empty, each in [0, vocab_size)
+  SamplingParams params;
+};
+
+enum class FinishReason { kStop, kLength, kAbort };
+/// "stop", "length", "abort"
+std::string_view finish_reason_name(FinishReason reason);
+
+struct TokenLogprob {
+  TokenId token_id = 0;
+  float logprob = 0;  ///< natural logarithm, from the model's own distribution at temperature 1
+  int32_t rank = 0;   ///< 1 for the likeliest
+  struct Top {
+    TokenId token_id;
+    float logprob;
+  };
+  std::vector<Top> top;  ///< descending; the lower id first on a tie
+};
+
+/// Seconds on the monotonic clock since the request was added.
+struct RequestTimings {
+  double queue_s = 0;        ///< until its first token was scheduled
+  double first_token_s = 0;  ///< until its first token was sampled
+  double total_s = 0;        ///< until it finished
+};
+
+/// Identifies a request within one engine, in the order of their adding.
+using RequestId = uint64_t;
+
+/// News of one request from one step.
+struct RequestOutput {
+  RequestId request_id = 0;
+  std::string text;                           ///< newly certain text; whole UTF-8 characters
+  std::vector<TokenId> token_ids;             ///< newly sampled
+  std::vector<TokenLogprob> logprobs;         ///< parallel to token_ids, if asked for
+  std::vector<TokenLogprob> prompt_logprobs;  ///< of prompt tokens 1, 2, …, as they become known
+  std::optional<FinishReason> finish_reason;  ///< set once, in the last output
+  std::string stop_reason;        ///< the stop string or the stop token's id, if one ended it
+  int64_t num_prompt_tokens = 0;  ///< in the last output
+  int64_t num_output_tokens = 0;  ///< in the last output
+  RequestTimings timings;         ///< in the last output
+};
+
+}  // namespace ernie

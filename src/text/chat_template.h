@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "text/tokenizer.h"
+
+namespace ernie {
+
+struct ChatMessage {
+  std::string role;  ///< "system", "user", "assistant" or "tool"
+  std::string content;
+  std::string reasoning_content;        ///< assistant turns of Thinking models
+  std::vector<std::string> tool_calls;  ///< JSON objects {"name": …, "arguments": …}
+};
+
+struct ChatOptions {
+  bool add_generation_prompt = true;
+  std::vector<std::string> tools;  ///< JSON objects {"type": "function", "function": …}
+};
+
+enum class ChatTemplateKind { kErnie45, kErnie45Thinking };
+
+/// Which template a tokenizer's vocabulary calls for: Thinking if it has `<|im_start|>`.
+ChatTemplateKind detect_chat_template(const Tokenizer& tokenizer);
+
+/// The ids of a conversation. The template's own markers become special tokens; message contents
+/// are tokenised as plain text, so nothing a user writes can become a control token, and yet the
+/// ids are those of the rendered text wherever the contents hold no special token's text. An
+/// unknown role or an empty conversation is an error naming the message's index.
+Result<std::vector<TokenId>> encode_chat(const Tokenizer& tokenizer, ChatTemplateKind kind,
+                                         const std::vector<ChatMessage>& messages,
+                                         const ChatOptions& options);
+
+/// The rendered text, for display and tests.
+Result<std::string> render_chat(ChatTemplateKind kind, const std::vector<ChatMessage>& messages,
+                                const ChatOptions& options);
+
+}  // namespace ernie
