@@ -94,8 +94,10 @@ def _draw_until_seen(draw, kind, key):
 
 
 def _draw_operands(rng):
-  low, high = (10, 99) if rng.random() < 0.85 else (0, 99)
-  return rng.randint(low, high), rng.randint(low, high)
+  """Mostly two two-digit numbers; one-digit ones are few, so they are drawn oftener than chance."""
+  if rng.random() < 0.75:
+    return rng.randint(10, 99), rng.randint(10, 99)
+  return tuple(rng.randint(*rng.choice([(0, 9), (10, 99)])) for _ in range(2))
 
 
 def make_add(rng):
