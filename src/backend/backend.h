@@ -55,7 +55,7 @@ class Backend {
   /// The matrices in `row_blocks`, all with the same number of columns, stacked from top to bottom.
   virtual Result<OperandPtr> prepare_matrix(std::span<const HostTensor> row_blocks,
                                             MatrixUse use) = 0;
-  virtual Result<OperandPtr> prepare_vector(const HostTensor& vector) = 0;
+  virtual Result<OperandPtr> prepare_vector(const HostTensor& vector, VectorUse use) = 0;
   virtual Result<OperandPtr> prepare_experts(std::span<const ExpertTensors> experts) = 0;
 
   // ---- Operations ---------------------------------------------------------------------------

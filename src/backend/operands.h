@@ -37,6 +37,11 @@ enum class MatrixUse {
   kRouter,     ///< y = x Wᵀ in float32, never quantised
 };
 
+enum class VectorUse {
+  kNorm,        ///< stored in the model's dtype
+  kRouterBias,  ///< float32
+};
+
 /// The weights of one routed expert: SwiGLU with gate and up [intermediate, hidden], down
 /// [hidden, intermediate].
 struct ExpertTensors {

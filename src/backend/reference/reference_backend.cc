@@ -1,0 +1,140 @@
+#include "backend/reference/reference_backend.h"
+
+#include <cstring>
+
+#include "backend/contracts.h"
+#include "backend/reference/operations.h"
+
+namespace ernie::reference {
+namespace {
+
+/// The contract checks and the operand casts; the arithmetic is in operations.h.
+class ReferenceBackend final : public Backend {
+ public:
+  explicit ReferenceBackend(DType act) : act_(act) {}
+
+  std::string_view name() const override { return "reference"; }
+  std::string describe() const override {
+    return fmt::format("reference, scalar, double sums, {} activations", dtype_name(act_));
+  }
+  DType activation_dtype() const override { return act_; }
+
+  Result<std::shared_ptr<void>> allocate(size_t num_bytes) override {
+    std::shared_ptr<std::byte> memory = allocate_aligned(num_bytes);
+    if (memory == nullptr) {
+      return make_error(ErrorCode::kOutOfMemory, "reference: cannot allocate {} bytes", num_bytes);
+    }
+    std::memset(memory.get(), 0, num_bytes);
+    return std::shared_ptr<void>(memory);
+  }
+  void copy_in(const void* host, const Tensor& device) override {
+    std::memcpy(device.data, host, device.num_bytes());
+  }
+  void copy_out(const Tensor& device, void* host) override {
+    std::memcpy(host, device.data, device.num_bytes());
+  }
+  void synchronize() override {}
+  Result<std::unique_ptr<KvCache>> allocate_kv_cache(const KvCacheShape& shape) override {
+    return std::unique_ptr<KvCache>(new ReferenceKvCache(shape, act_));
+  }
+  size_t kv_bytes_per_token(const KvCacheShape& shape) const override {
+    return static_cast<size_t>(2 * shape.num_layers * shape.num_kv_heads * shape.head_dim) *
+           dtype_bytes(act_);
+  }
+
+  Result<OperandPtr> prepare_matrix(std::span<const HostTensor> row_blocks,
+                                    MatrixUse use) override {
+    std::vector<HostTensor> blocks;
+    for (const HostTensor& block : row_blocks) {
+      blocks.push_back(use == MatrixUse::kRouter ? block : stored(block));
+    }
+    return OperandPtr(new Matrix(std::move(blocks)));
+  }
+  Result<OperandPtr> prepare_vector(const HostTensor& vector, VectorUse use) override {
+    return OperandPtr(new Vector(use == VectorUse::kRouterBias ? vector : stored(vector)));
+  }
+  Result<OperandPtr> prepare_experts(std::span<const ExpertTensors> experts) override {
+    std::vector<ExpertTensors> all;
+    for (const ExpertTensors& e : experts)
+      all.push_back({stored(e.gate), stored(e.up), stored(e.down)});
+    return OperandPtr(new Experts(all));
+  }
+
+  void embed(const Tensor& token_ids, const Operand& table, const Tensor& out) override {
+    contracts::embed(token_ids, table, out, act_);
+    reference::embed(token_ids, matrix(table), out);
+  }
+  void rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out) override {
+    contracts::rms_norm(x, weight, out, act_);
+    reference::rms_norm(x, vector(weight), eps, out);
+  }
+  void linear(const Tensor& x, const Operand& weight, const Tensor& out) override {
+    contracts::linear(x, weight, out, act_);
+    reference::linear(x, matrix(weight), out);
+  }
+  void rope_table(const Tensor& positions, double theta, const Tensor& table) override {
+    contracts::rope_table(positions, table);
+    reference::rope_table(positions, theta, table);
+  }
+  void rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) override {
+    contracts::rope(qkv, layout, table, act_);
+    reference::rope(qkv, layout, table);
+  }
+  void store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
+                KvCache& cache, int64_t layer) override {
+    contracts::store_kv(qkv, layout, slot_mapping, cache, layer, act_);
+    reference::store_kv(qkv, layout, slot_mapping, static_cast<ReferenceKvCache&>(cache), layer);
+  }
+  void attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache, int64_t layer,
+                 const AttentionBatch& batch, const Tensor& out) override {
+    contracts::attention(qkv, layout, cache, layer, batch, out, act_);
+    reference::attention(qkv, layout, static_cast<const ReferenceKvCache&>(cache), layer, batch,
+                         out);
+  }
+  void silu_mul(const Tensor& gate_up, const Tensor& out) override {
+    contracts::silu_mul(gate_up, out, act_);
+    reference::silu_mul(gate_up, out);
+  }
+  void add(const Tensor& x, const Tensor& y, const Tensor& out) override {
+    contracts::add(x, y, out, act_);
+    reference::add(x, y, out);
+  }
+  void route(const Tensor& logits, const Operand& bias, float norm_min, const Tensor& expert_ids,
+             const Tensor& expert_weights) override {
+    contracts::route(logits, bias, expert_ids, expert_weights);
+    reference::route(logits, vector(bias), norm_min, expert_ids, expert_weights);
+  }
+  void experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
+               const Operand& experts, const Tensor& out) override {
+    contracts::experts(x, expert_ids, expert_weights, experts, out, act_);
+    reference::experts(x, expert_ids, expert_weights, static_cast<const Experts&>(experts), out);
+  }
+  void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) override {
+    contracts::gather_rows(x, rows, out, act_);
+    reference::gather_rows(x, rows, out);
+  }
+
+ private:
+  /// A bfloat16 model stores its weights in bfloat16, whatever the file has; float32 widens
+  /// exactly.
+  HostTensor stored(const HostTensor& weight) const {
+    return act_ == DType::kBF16 ? weight.converted(DType::kBF16) : weight;
+  }
+  static const Matrix& matrix(const Operand& operand) {
+    return static_cast<const Matrix&>(operand);
+  }
+  static const Vector& vector(const Operand& operand) {
+    return static_cast<const Vector&>(operand);
+  }
+
+  DType act_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_reference_backend(DType dtype) {
+  ERNIE_CHECK(dtype == DType::kF32 || dtype == DType::kBF16, "dtype {}", dtype_name(dtype));
+  return std::make_unique<ReferenceBackend>(dtype);
+}
+
+}  // namespace ernie::reference

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <memory>
+
+#include "backend/backend.h"
+
+namespace ernie::reference {
+
+/// The executable specification: scalar, one thread, no speed. dtype F32: the oracle. dtype BF16:
+/// the rounding points of the original's eager implementation.
+std::unique_ptr<Backend> make_reference_backend(DType dtype);
+
+}  // namespace ernie::reference

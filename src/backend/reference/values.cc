@@ -1,0 +1,110 @@
+#include "backend/reference/values.h"
+
+namespace ernie::reference {
+namespace {
+
+int64_t count_rows(const std::vector<HostTensor>& blocks) {
+  int64_t rows = 0;
+  for (const HostTensor& block : blocks) rows += block.dim(0);
+  return rows;
+}
+
+template <typename T>
+double dot_in_double(const T* w, const std::vector<float>& x) {
+  double sum = 0;
+  for (size_t k = 0; k < x.size(); ++k) {
+    sum += static_cast<double>(to_float(w[k])) * static_cast<double>(x[k]);
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::vector<float> read_row(const Tensor& tensor, int64_t i) {
+  const int64_t n = tensor.row_elements();
+  std::vector<float> values(static_cast<size_t>(n));
+  for (int64_t j = 0; j < n; ++j) {
+    values[static_cast<size_t>(j)] = load_float(tensor.dtype, tensor.data, i * n + j);
+  }
+  return values;
+}
+
+void write_row(const Tensor& tensor, int64_t i, const std::vector<float>& values) {
+  const int64_t n = tensor.row_elements();
+  ERNIE_CHECK(n == static_cast<int64_t>(values.size()), "{} for {}", values.size(), n);
+  for (int64_t j = 0; j < n; ++j) {
+    store_float(tensor.dtype, tensor.data, i * n + j, values[static_cast<size_t>(j)]);
+  }
+}
+
+float rounded(DType dtype, double x) {
+  const auto narrow = static_cast<float>(x);
+  return dtype == DType::kBF16 ? to_float(to_bf16(narrow)) : narrow;
+}
+
+Matrix::Matrix(std::vector<HostTensor> row_blocks)
+    : Operand({count_rows(row_blocks), row_blocks.front().dim(1)}),
+      blocks_(std::move(row_blocks)) {}
+
+Matrix::Place Matrix::find(int64_t i) const {
+  ERNIE_CHECK(0 <= i && i < dim(0), "row {} of {}", i, dim(0));
+  size_t b = 0;
+  while (i >= blocks_[b].dim(0)) i -= blocks_[b++].dim(0);
+  return {&blocks_[b], i * dim(1)};
+}
+
+std::vector<float> Matrix::row(int64_t i) const {
+  const Place place = find(i);
+  std::vector<float> values(static_cast<size_t>(dim(1)));
+  for (int64_t j = 0; j < dim(1); ++j) {
+    values[static_cast<size_t>(j)] =
+        load_float(place.block->dtype(), place.block->data(), place.offset + j);
+  }
+  return values;
+}
+
+double Matrix::dot(int64_t i, const std::vector<float>& x) const {
+  const Place place = find(i);
+  const HostTensor& block = *place.block;
+  switch (block.dtype()) {
+    case DType::kF32:
+      return dot_in_double(block.values<float>().data() + place.offset, x);
+    case DType::kBF16:
+      return dot_in_double(block.values<bf16>().data() + place.offset, x);
+    default:
+      return dot_in_double(block.values<f16>().data() + place.offset, x);
+  }
+}
+
+Vector::Vector(const HostTensor& values) : Operand({values.shape().num_elements()}) {
+  for (int64_t i = 0; i < dim(0); ++i) {
+    values_.push_back(load_float(values.dtype(), values.data(), i));
+  }
+}
+
+Experts::Experts(std::span<const ExpertTensors> experts)
+    : Operand({static_cast<int64_t>(experts.size()), experts.front().gate.dim(1),
+               experts.front().gate.dim(0)}) {
+  for (const ExpertTensors& e : experts) {
+    experts_.push_back(std::unique_ptr<const Expert>(
+        new Expert{Matrix({e.gate}), Matrix({e.up}), Matrix({e.down})}));
+  }
+}
+
+ReferenceKvCache::ReferenceKvCache(const KvCacheShape& shape, DType dtype)
+    : KvCache(shape),
+      keys_(HostTensor::allocate(dtype, {shape.num_layers, shape.num_blocks * shape.block_size,
+                                         shape.num_kv_heads, shape.head_dim})),
+      values_(HostTensor::allocate(dtype, keys_.shape())) {}
+
+Tensor ReferenceKvCache::view(const HostTensor& all, int64_t layer, int64_t slot,
+                              int64_t kv_head) const {
+  const Shape& s = all.shape();
+  ERNIE_CHECK(0 <= slot && slot < s[1], "slot {} of {}", slot, s[1]);
+  const int64_t index = ((layer * s[1] + slot) * s[2] + kv_head) * s[3];
+  auto* data =
+      const_cast<std::byte*>(all.data()) + static_cast<size_t>(index) * dtype_bytes(all.dtype());
+  return {data, all.dtype(), {1, s[3]}};
+}
+
+}  // namespace ernie::reference
