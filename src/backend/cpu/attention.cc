@@ -1,0 +1,132 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "backend/cpu/cpu_context.h"
+
+namespace ernie::cpu {
+namespace {
+
+void store_head(const float* source, int64_t n, float* target) {
+  std::memcpy(target, source, static_cast<size_t>(n) * sizeof(float));
+}
+
+void store_head(const float* source, int64_t n, uint16_t* target) {
+  for (int64_t i = 0; i < n; ++i) target[i] = to_bf16(source[i]).bits;
+}
+
+template <typename T>
+void store_kv_as(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
+                 const CpuKvCache& cache, int64_t layer) {
+  const int64_t block_size = cache.shape().block_size, dim = layout.head_dim;
+  for (int64_t t = 0; t < qkv.dim(0); ++t) {
+    const float* row = qkv.ptr<float>() + t * layout.row_size();
+    const int64_t slot = slot_mapping.ptr<int32_t>()[t];
+    const int64_t block = slot / block_size, offset = slot % block_size * dim;
+    for (int64_t h = 0; h < layout.num_kv_heads; ++h) {
+      store_head(row + layout.key_offset() + h * dim, dim, cache.keys<T>(layer, block, h) + offset);
+      store_head(row + layout.value_offset() + h * dim, dim,
+                 cache.values<T>(layer, block, h) + offset);
+    }
+  }
+}
+
+// The element type of the cache picks the kernel.
+auto matmul_kernel(const Kernels& kernels, const float*) { return kernels.matmul_f32; }
+auto matmul_kernel(const Kernels& kernels, const uint16_t*) { return kernels.matmul_bf16; }
+auto accumulate_kernel(const Kernels& kernels, const float*) { return kernels.accumulate_f32; }
+auto accumulate_kernel(const Kernels& kernels, const uint16_t*) { return kernels.accumulate_bf16; }
+
+/// One token's queries that share a key/value head, and the context they see.
+struct HeadGroup {
+  const float* queries;  // [num_queries, head_dim]
+  int64_t num_queries;
+  float* out;  // [num_queries, head_dim]
+  int64_t layer;
+  int64_t kv_head;
+  const int32_t* blocks;
+  int64_t num_keys;
+};
+
+/// Keys in order of position: scores of all, softmax, weighted sum. The order is that of the
+/// context, whatever blocks hold it.
+template <typename T>
+void attend(const Kernels& kernels, const CpuKvCache& cache, const HeadGroup& group,
+            float* scores) {
+  const int64_t block_size = cache.shape().block_size, dim = cache.shape().head_dim;
+  const auto for_each_block = [&](auto body) {
+    for (int64_t n = 0; n < group.num_keys; n += block_size) {
+      body(n, std::min(block_size, group.num_keys - n), group.blocks[n / block_size]);
+    }
+  };
+  const auto matmul = matmul_kernel(kernels, static_cast<const T*>(nullptr));
+  for_each_block([&](int64_t n, int64_t count, int64_t block) {
+    matmul(group.queries, dim, group.num_queries, cache.keys<T>(group.layer, block, group.kv_head),
+           count, dim, scores + n, group.num_keys);
+  });
+  const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
+  const auto accumulate = accumulate_kernel(kernels, static_cast<const T*>(nullptr));
+  for (int64_t q = 0; q < group.num_queries; ++q) {
+    float* weights = scores + q * group.num_keys;
+    float* out = group.out + q * dim;
+    const float sum = kernels.softmax_numerators(weights, group.num_keys, scale);
+    std::fill(out, out + dim, 0.0f);
+    for_each_block([&](int64_t n, int64_t count, int64_t block) {
+      accumulate(weights + n, count, cache.values<T>(group.layer, block, group.kv_head), dim, out);
+    });
+    for (int64_t i = 0; i < dim; ++i) out[i] /= sum;
+  }
+}
+
+/// The sequence that each query token belongs to.
+std::vector<int32_t> sequence_of_tokens(const AttentionBatch& batch, int64_t num_tokens) {
+  std::vector<int32_t> sequence(static_cast<size_t>(num_tokens));
+  const auto* start = batch.query_start.ptr<int32_t>();
+  for (int64_t s = 0; s < batch.num_seqs(); ++s) {
+    for (int64_t t = start[s]; t < start[s + 1]; ++t)
+      sequence[static_cast<size_t>(t)] = static_cast<int32_t>(s);
+  }
+  return sequence;
+}
+
+}  // namespace
+
+void store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
+              const CpuKvCache& cache, int64_t layer) {
+  if (cache.dtype() == DType::kBF16) {
+    store_kv_as<uint16_t>(qkv, layout, slot_mapping, cache, layer);
+  } else {
+    store_kv_as<float>(qkv, layout, slot_mapping, cache, layer);
+  }
+}
+
+void attention(CpuContext& context, const Tensor& qkv, const QkvLayout& layout,
+               const CpuKvCache& cache, int64_t layer, const AttentionBatch& batch,
+               const Tensor& out) {
+  const int64_t num_tokens = qkv.dim(0), dim = layout.head_dim;
+  const int64_t num_queries = layout.num_heads / layout.num_kv_heads;
+  const std::vector<int32_t> sequence = sequence_of_tokens(batch, num_tokens);
+  for (Scratch& scratch : context.per_thread) scratch.floats(num_queries * batch.max_context_len);
+  context.threads.run(num_tokens * layout.num_kv_heads, [&](int64_t task, int thread) {
+    const int64_t t = task / layout.num_kv_heads, kv_head = task % layout.num_kv_heads;
+    const int64_t s = sequence[static_cast<size_t>(t)];
+    const int64_t tokens_after = batch.query_start.ptr<int32_t>()[s + 1] - 1 - t;
+    const HeadGroup group{
+        .queries = qkv.ptr<float>() + t * layout.row_size() + kv_head * num_queries * dim,
+        .num_queries = num_queries,
+        .out = out.ptr<float>() + t * layout.q_size() + kv_head * num_queries * dim,
+        .layer = layer,
+        .kv_head = kv_head,
+        .blocks = batch.block_tables.row<int32_t>(s).data(),
+        .num_keys = batch.context_lens.ptr<int32_t>()[s] - tokens_after};
+    float* scores =
+        context.per_thread[static_cast<size_t>(thread)].floats(num_queries * group.num_keys);
+    if (cache.dtype() == DType::kBF16) {
+      attend<uint16_t>(context.kernels, cache, group, scores);
+    } else {
+      attend<float>(context.kernels, cache, group, scores);
+    }
+  });
+}
+
+}  // namespace ernie::cpu

@@ -1,0 +1,171 @@
+#include "backend/cpu/cpu_backend.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "backend/contracts.h"
+#include "backend/cpu/cpu_context.h"
+#include "backend/cpu/isa/select.h"
+
+namespace ernie::cpu {
+namespace {
+
+constexpr DType kAct = DType::kF32;
+
+const WeightRows& rows_of(const Operand& operand) {
+  return static_cast<const CpuMatrix&>(operand).rows();
+}
+const float* values_of(const Operand& operand) {
+  return static_cast<const CpuVector&>(operand).values();
+}
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(const CpuOptions& options, const Kernels& kernels)
+      : options_(options), context_(kernels, options.num_threads) {}
+
+  std::string_view name() const override { return "cpu"; }
+  std::string describe() const override {
+    return fmt::format("cpu, {} kernels, {} threads, {} weights and cache, F32 activations",
+                       context_.kernels.isa, context_.threads.num_threads(),
+                       dtype_name(options_.dtype));
+  }
+  DType activation_dtype() const override { return kAct; }
+
+  Result<std::shared_ptr<void>> allocate(size_t num_bytes) override {
+    return allocate_pages(num_bytes);
+  }
+  void copy_in(const void* host, const Tensor& device) override {
+    std::memcpy(device.data, host, device.num_bytes());
+  }
+  void copy_out(const Tensor& device, void* host) override {
+    std::memcpy(host, device.data, device.num_bytes());
+  }
+  void synchronize() override {}
+
+  Result<std::unique_ptr<KvCache>> allocate_kv_cache(const KvCacheShape& shape) override {
+    ERNIE_TRY(std::shared_ptr<void> memory,
+              allocate_pages(CpuKvCache::num_bytes(shape, options_.dtype)));
+    return std::unique_ptr<KvCache>(new CpuKvCache(shape, options_.dtype, std::move(memory)));
+  }
+  size_t kv_bytes_per_token(const KvCacheShape& shape) const override {
+    KvCacheShape one = shape;
+    one.num_blocks = one.block_size = 1;
+    return CpuKvCache::num_bytes(one, options_.dtype);
+  }
+
+  Result<OperandPtr> prepare_matrix(std::span<const HostTensor> row_blocks,
+                                    MatrixUse use) override {
+    const DType dtype = use == MatrixUse::kRouter ? DType::kF32 : options_.dtype;
+    ERNIE_TRY(WeightRows rows, make_weight_rows(row_blocks, dtype, options_.map_weights));
+    return OperandPtr(new CpuMatrix(std::move(rows)));
+  }
+  Result<OperandPtr> prepare_vector(const HostTensor& vector, VectorUse use) override {
+    const HostTensor stored = use == VectorUse::kNorm ? vector.converted(options_.dtype) : vector;
+    const HostTensor wide = stored.converted(DType::kF32);
+    const std::span<const float> values = wide.values<float>();
+    return OperandPtr(new CpuVector({values.begin(), values.end()}));
+  }
+  Result<OperandPtr> prepare_experts(std::span<const ExpertTensors> experts) override {
+    std::vector<CpuExperts::Expert> all;
+    const auto rows = [this](const HostTensor& t) {
+      return make_weight_rows({&t, 1}, options_.dtype, options_.map_weights);
+    };
+    for (const ExpertTensors& e : experts) {
+      ERNIE_TRY(WeightRows gate, rows(e.gate));
+      ERNIE_TRY(WeightRows up, rows(e.up));
+      ERNIE_TRY(WeightRows down, rows(e.down));
+      all.push_back({std::move(gate), std::move(up), std::move(down)});
+    }
+    return OperandPtr(new CpuExperts(std::move(all)));
+  }
+
+  void embed(const Tensor& token_ids, const Operand& table, const Tensor& out) override {
+    contracts::embed(token_ids, table, out, kAct);
+    const WeightRows& rows = rows_of(table);
+    for (int64_t t = 0; t < out.dim(0); ++t) {
+      const int64_t offset = token_ids.ptr<int32_t>()[t] * rows.num_columns;
+      for (int64_t i = 0; i < rows.num_columns; ++i) {
+        out.row<float>(t)[static_cast<size_t>(i)] = load_float(rows.dtype, rows.data, offset + i);
+      }
+    }
+  }
+  void rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out) override {
+    contracts::rms_norm(x, weight, out, kAct);
+    const int64_t width = weight.dim(0);
+    context_.threads.run(x.dim(0), [&](int64_t t, int) {
+      const float* row = x.ptr<float>() + t * width;
+      const float mean = context_.kernels.sum_of_squares(row, width) / static_cast<float>(width);
+      context_.kernels.scale_and_weight(row, 1.0f / std::sqrt(mean + eps), values_of(weight), width,
+                                        out.ptr<float>() + t * width);
+    });
+  }
+  void linear(const Tensor& x, const Operand& weight, const Tensor& out) override {
+    contracts::linear(x, weight, out, kAct);
+    cpu::linear(context_, x, rows_of(weight), out);
+  }
+  void rope_table(const Tensor& positions, double theta, const Tensor& table) override {
+    contracts::rope_table(positions, table);
+    cpu::rope_table(positions, theta, table);
+  }
+  void rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) override {
+    contracts::rope(qkv, layout, table, kAct);
+    cpu::rope(context_, qkv, layout, table);
+  }
+  void store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
+                KvCache& cache, int64_t layer) override {
+    contracts::store_kv(qkv, layout, slot_mapping, cache, layer, kAct);
+    cpu::store_kv(qkv, layout, slot_mapping, static_cast<const CpuKvCache&>(cache), layer);
+  }
+  void attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache, int64_t layer,
+                 const AttentionBatch& batch, const Tensor& out) override {
+    contracts::attention(qkv, layout, cache, layer, batch, out, kAct);
+    cpu::attention(context_, qkv, layout, static_cast<const CpuKvCache&>(cache), layer, batch, out);
+  }
+  void silu_mul(const Tensor& gate_up, const Tensor& out) override {
+    contracts::silu_mul(gate_up, out, kAct);
+    const int64_t width = out.dim(1);
+    context_.threads.run(out.dim(0), [&](int64_t t, int) {
+      const float* gate = gate_up.ptr<float>() + t * 2 * width;
+      context_.kernels.silu_mul(gate, gate + width, width, out.ptr<float>() + t * width);
+    });
+  }
+  void add(const Tensor& x, const Tensor& y, const Tensor& out) override {
+    contracts::add(x, y, out, kAct);
+    context_.kernels.add(x.ptr<float>(), y.ptr<float>(), out.shape.num_elements(),
+                         out.ptr<float>());
+  }
+  void route(const Tensor& logits, const Operand& bias, float norm_min, const Tensor& expert_ids,
+             const Tensor& expert_weights) override {
+    contracts::route(logits, bias, expert_ids, expert_weights);
+    cpu::route(logits, values_of(bias), norm_min, expert_ids, expert_weights);
+  }
+  void experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
+               const Operand& experts, const Tensor& out) override {
+    contracts::experts(x, expert_ids, expert_weights, experts, out, kAct);
+    cpu::experts(context_, x, expert_ids, expert_weights, static_cast<const CpuExperts&>(experts),
+                 out);
+  }
+  void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) override {
+    contracts::gather_rows(x, rows, out, kAct);
+    for (int64_t i = 0; i < rows.dim(0); ++i) {
+      const std::span<const float> source = x.row<float>(rows.ptr<int32_t>()[i]);
+      std::copy(source.begin(), source.end(), out.row<float>(i).begin());
+    }
+  }
+
+ private:
+  CpuOptions options_;
+  CpuContext context_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Backend>> make_cpu_backend(const CpuOptions& options) {
+  ERNIE_CHECK(options.dtype == DType::kF32 || options.dtype == DType::kBF16, "{}",
+              dtype_name(options.dtype));
+  ERNIE_TRY(const Kernels* kernels, select_kernels(options.isa));
+  return std::unique_ptr<Backend>(new CpuBackend(options, *kernels));
+}
+
+}  // namespace ernie::cpu

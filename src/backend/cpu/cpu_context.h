@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "backend/cpu/cpu_operands.h"
+#include "backend/cpu/isa/kernels.h"
+#include "base/thread_pool.h"
+
+namespace ernie::cpu {
+
+/// A float array that grows and never shrinks, so that steps stop allocating once the largest was
+/// seen.
+class Scratch {
+ public:
+  float* floats(int64_t count) {
+    if (values_.size() < static_cast<size_t>(count)) values_.resize(static_cast<size_t>(count));
+    return values_.data();
+  }
+
+ private:
+  std::vector<float> values_;
+};
+
+/// What the operations of this backend share.
+struct CpuContext {
+  CpuContext(const Kernels& k, int num_threads)
+      : kernels(k), threads(num_threads), per_thread(static_cast<size_t>(num_threads)) {}
+
+  /// matmul with the weight's type: y[t * y_stride + r] for rows [row_begin, row_end) of w.
+  void matmul(const float* x, int64_t x_stride, int64_t num_tokens, const WeightRows& w,
+              int64_t row_begin, int64_t row_end, float* y, int64_t y_stride) const;
+
+  const Kernels& kernels;
+  ThreadPool threads;
+  std::vector<Scratch> per_thread;
+  Scratch expert_inputs, expert_hidden, expert_outputs;
+  std::vector<int32_t> expert_order;
+};
+
+/// Rows of a weight in one task: enough work to hand over, few enough to share out evenly and to
+/// stay in the second-level cache. Results do not depend on it.
+constexpr int64_t kRowsPerTask = 32;
+/// Tokens for which one task's rows are kept in the cache.
+constexpr int64_t kTokensPerPass = 24;
+
+/// Operations of backend.h on host memory with F32 activations. Contracts as there.
+void linear(CpuContext& context, const Tensor& x, const WeightRows& weight, const Tensor& out);
+void attention(CpuContext& context, const Tensor& qkv, const QkvLayout& layout,
+               const CpuKvCache& cache, int64_t layer, const AttentionBatch& batch,
+               const Tensor& out);
+void store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
+              const CpuKvCache& cache, int64_t layer);
+void rope_table(const Tensor& positions, double theta, const Tensor& table);
+void rope(CpuContext& context, const Tensor& qkv, const QkvLayout& layout, const Tensor& table);
+void route(const Tensor& logits, const float* bias, float norm_min, const Tensor& expert_ids,
+           const Tensor& expert_weights);
+void experts(CpuContext& context, const Tensor& x, const Tensor& expert_ids,
+             const Tensor& expert_weights, const CpuExperts& experts, const Tensor& out);
+
+}  // namespace ernie::cpu

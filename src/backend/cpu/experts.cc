@@ -1,0 +1,134 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "backend/cpu/cpu_context.h"
+
+namespace ernie::cpu {
+namespace {
+
+/// A run of (token, expert) pairs with the same expert, after sorting by expert and then token.
+struct ExpertRun {
+  int32_t expert_id;
+  int64_t begin, end;  // in the sorted pairs
+};
+
+/// Sorts the pairs [T * k] by expert id, tokens ascending within one, into `order`.
+std::vector<ExpertRun> group_by_expert(const int32_t* ids, int64_t num_pairs,
+                                       std::vector<int32_t>& order) {
+  order.resize(static_cast<size_t>(num_pairs));
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(),
+            [&](int32_t a, int32_t b) { return ids[a] != ids[b] ? ids[a] < ids[b] : a < b; });
+  std::vector<ExpertRun> runs;
+  for (int64_t i = 0; i < num_pairs; ++i) {
+    const int32_t id = ids[order[static_cast<size_t>(i)]];
+    if (runs.empty() || runs.back().expert_id != id) runs.push_back({id, i, i});
+    runs.back().end = i + 1;
+  }
+  return runs;
+}
+
+/// Runs body(run, row_begin, row_end) for every expert's rows in pieces of kRowsPerTask.
+template <typename Body>
+void for_each_piece(CpuContext& context, const std::vector<ExpertRun>& runs, int64_t num_rows,
+                    const Body& body) {
+  const int64_t pieces = (num_rows + kRowsPerTask - 1) / kRowsPerTask;
+  context.threads.run(static_cast<int64_t>(runs.size()) * pieces, [&](int64_t task, int thread) {
+    const int64_t begin = task % pieces * kRowsPerTask;
+    body(runs[static_cast<size_t>(task / pieces)], begin, std::min(num_rows, begin + kRowsPerTask),
+         thread);
+  });
+}
+
+}  // namespace
+
+void route(const Tensor& logits, const float* bias, float norm_min, const Tensor& expert_ids,
+           const Tensor& expert_weights) {
+  const auto num_experts = static_cast<size_t>(logits.dim(1));
+  const auto k = static_cast<size_t>(expert_ids.dim(1));
+  std::vector<float> p(num_experts), key(num_experts);
+  for (int64_t t = 0; t < logits.dim(0); ++t) {
+    const std::span<const float> row = logits.row<float>(t);
+    const float largest = *std::max_element(row.begin(), row.end());
+    double sum = 0;
+    for (size_t e = 0; e < num_experts; ++e) {
+      const double exponential = std::exp(static_cast<double>(row[e] - largest));
+      p[e] = static_cast<float>(exponential);
+      sum += exponential;
+    }
+    for (size_t e = 0; e < num_experts; ++e) {
+      p[e] = static_cast<float>(static_cast<double>(p[e]) / sum);
+      key[e] = p[e] + bias[e];
+    }
+    float chosen_sum = 0;
+    const std::span<int32_t> ids = expert_ids.row<int32_t>(t);
+    for (size_t j = 0; j < k; ++j) {
+      // k and num_experts are small: repeated selection, the first of equal keys wins.
+      const auto best = static_cast<size_t>(std::max_element(key.begin(), key.end()) - key.begin());
+      ids[j] = static_cast<int32_t>(best);
+      key[best] = -INFINITY;
+      chosen_sum += p[best];
+    }
+    const float denominator = std::max(chosen_sum, norm_min);
+    for (size_t j = 0; j < k; ++j) {
+      expert_weights.row<float>(t)[j] = p[static_cast<size_t>(ids[j])] / denominator;
+    }
+  }
+}
+
+void experts(CpuContext& context, const Tensor& x, const Tensor& expert_ids,
+             const Tensor& expert_weights, const CpuExperts& experts, const Tensor& out) {
+  const int64_t num_tokens = x.dim(0), hidden = x.dim(1), k = expert_ids.dim(1);
+  const int64_t width = experts.dim(2), num_pairs = num_tokens * k;
+  const std::vector<ExpertRun> runs =
+      group_by_expert(expert_ids.ptr<int32_t>(), num_pairs, context.expert_order);
+  const std::vector<int32_t>& order = context.expert_order;
+
+  float* inputs = context.expert_inputs.floats(num_pairs * hidden);
+  float* activated = context.expert_hidden.floats(num_pairs * width);
+  float* outputs = context.expert_outputs.floats(num_pairs * hidden);
+  context.threads.run(num_pairs, [&](int64_t i, int) {
+    const int64_t token = order[static_cast<size_t>(i)] / k;
+    std::memcpy(inputs + i * hidden, x.ptr<float>() + token * hidden,
+                static_cast<size_t>(hidden) * sizeof(float));
+  });
+  for (Scratch& scratch : context.per_thread) scratch.floats(num_tokens * kRowsPerTask);
+  for_each_piece(
+      context, runs, width, [&](const ExpertRun& run, int64_t begin, int64_t end, int thread) {
+        const CpuExperts::Expert& expert = experts.expert(run.expert_id);
+        const float* input = inputs + run.begin * hidden;
+        float* gate = activated + run.begin * width + begin;
+        const int64_t count = run.end - run.begin, rows = end - begin;
+        float* up = context.per_thread[static_cast<size_t>(thread)].floats(count * rows);
+        context.matmul(input, hidden, count, expert.gate, begin, end, gate, width);
+        context.matmul(input, hidden, count, expert.up, begin, end, up, rows);
+        for (int64_t i = 0; i < count; ++i) {
+          context.kernels.silu_mul(gate + i * width, up + i * rows, rows, gate + i * width);
+        }
+      });
+  for_each_piece(context, runs, hidden, [&](const ExpertRun& run, int64_t begin, int64_t end, int) {
+    context.matmul(activated + run.begin * width, width, run.end - run.begin,
+                   experts.expert(run.expert_id).down, begin, end,
+                   outputs + run.begin * hidden + begin, hidden);
+  });
+
+  // Where each pair went; a token's pairs in ascending order of expert are in ascending order
+  // there.
+  std::vector<int64_t> places(static_cast<size_t>(num_pairs));
+  for (int64_t i = 0; i < num_pairs; ++i)
+    places[static_cast<size_t>(order[static_cast<size_t>(i)])] = i;
+  context.threads.run(num_tokens, [&](int64_t t, int) {
+    std::vector<int64_t> mine(places.begin() + t * k, places.begin() + (t + 1) * k);
+    std::sort(mine.begin(), mine.end());
+    float* sum = out.ptr<float>() + t * hidden;
+    std::fill(sum, sum + hidden, 0.0f);
+    for (const int64_t place : mine) {
+      const float weight = expert_weights.ptr<float>()[order[static_cast<size_t>(place)]];
+      for (int64_t i = 0; i < hidden; ++i) sum[i] += weight * outputs[place * hidden + i];
+    }
+  });
+}
+
+}  // namespace ernie::cpu
