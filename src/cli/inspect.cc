@@ -1,0 +1,157 @@
+#include "checkpoint/inspect.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <memory>
+
+#include "cli/commands.h"
+
+namespace ernie {
+namespace {
+
+namespace json = boost::json;
+
+constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
+
+struct InspectFlags {
+  std::string directory;
+  bool as_json = false;
+};
+
+/// "21.825 B", or M for what is small.
+std::string count_text(int64_t count) {
+  const auto value = static_cast<double>(count);
+  return count >= 1'000'000'000 ? fmt::format("{:.3f} B", value * 1e-9)
+                                : fmt::format("{:.3f} M", value * 1e-6);
+}
+double gib(int64_t bytes) { return static_cast<double>(bytes) / kGiB; }
+
+/// "6.72 GiB", or MiB for what is small.
+std::string memory_text(int64_t bytes) {
+  if (gib(bytes) >= 1.0) return fmt::format("{:.2f} GiB", gib(bytes));
+  return fmt::format("{:.2f} MiB", gib(bytes) * 1024.0);
+}
+
+void print_row(const char* label, const std::string& value) {
+  fmt::print("{:<22} {}\n", label, value);
+}
+
+void print_shape(const ModelConfig& config) {
+  int64_t num_moe_layers = 0;
+  for (int64_t i = 0; i < config.num_layers; ++i) num_moe_layers += config.is_moe_layer(i) ? 1 : 0;
+  print_row("architecture", config.architecture);
+  print_row("layers",
+            fmt::format("{}, {} of them with experts", config.num_layers, num_moe_layers));
+  print_row("hidden size", std::to_string(config.hidden_size));
+  print_row("heads", fmt::format("{} for queries, {} for keys and values, of {}", config.num_heads,
+                                 config.num_kv_heads, config.head_dim));
+  print_row("dense MLP width", std::to_string(config.intermediate_size));
+  if (config.num_experts > 0) {
+    print_row("experts", fmt::format("{} of width {}, {} per token; shared width {}",
+                                     config.num_experts, config.moe_intermediate_size,
+                                     config.experts_per_token, config.shared_intermediate_size()));
+  }
+  print_row("vocabulary", fmt::format("{}, output head {}", config.vocab_size,
+                                      *config.tie_word_embeddings ? "tied" : "of its own"));
+  print_row("longest context", fmt::format("{} tokens, rope theta {}",
+                                           config.max_position_embeddings, config.rope_theta));
+}
+
+void print_files(const CheckpointReport& report) {
+  print_row("layout", report.layout);
+  print_row("files", fmt::format("{}, {} on disk", report.num_files,
+                                 memory_text(static_cast<int64_t>(report.file_bytes))));
+  print_row("tensors", std::to_string(report.num_tensors));
+  for (const auto& count : report.dtypes) {
+    print_row("", fmt::format("{:<5} {} tensors, {} values", dtype_name(count.dtype),
+                              count.num_tensors, count.num_elements));
+  }
+  if (report.num_mtp_tensors > 0) {
+    print_row("left aside",
+              fmt::format("{} tensors of multi-token prediction", report.num_mtp_tensors));
+  }
+  if (report.num_ignored_tensors > 0) {
+    print_row("left aside",
+              fmt::format("{} tensors that follow from others", report.num_ignored_tensors));
+  }
+}
+
+std::vector<int64_t> context_lengths(int64_t longest) {
+  std::vector<int64_t> lengths;
+  for (int64_t length = 4096; length < longest; length *= 2) lengths.push_back(length);
+  lengths.push_back(longest);
+  return lengths;
+}
+
+void print_memory(const CheckpointReport& report) {
+  print_row("parameters",
+            fmt::format("{} total, {} active per token", count_text(report.parameters.total),
+                        count_text(report.parameters.active)));
+  print_row("weights in memory", fmt::format("{} as {}", memory_text(report.weight_bytes),
+                                             dtype_name(report.config.dtype)));
+  print_row("KV cache", fmt::format("{} bytes per token", report.kv_bytes_per_token));
+  for (const int64_t length : context_lengths(report.config.max_position_embeddings)) {
+    print_row("", fmt::format("{:>8} tokens {:>12}", length,
+                              memory_text(length * report.kv_bytes_per_token)));
+  }
+}
+
+json::object to_json_object(const CheckpointReport& report) {
+  json::array dtypes;
+  for (const auto& count : report.dtypes) {
+    dtypes.push_back({{"dtype", std::string(dtype_name(count.dtype))},
+                      {"tensors", count.num_tensors},
+                      {"values", count.num_elements}});
+  }
+  json::array contexts;
+  for (const int64_t length : context_lengths(report.config.max_position_embeddings)) {
+    contexts.push_back({{"tokens", length}, {"bytes", length * report.kv_bytes_per_token}});
+  }
+  return {{"config", json::parse(to_json(report.config))},
+          {"layout", report.layout},
+          {"files", report.num_files},
+          {"file_bytes", report.file_bytes},
+          {"tensors", report.num_tensors},
+          {"dtypes", dtypes},
+          {"mtp_tensors", report.num_mtp_tensors},
+          {"ignored_tensors", report.num_ignored_tensors},
+          {"parameters", report.parameters.total},
+          {"active_parameters", report.parameters.active},
+          {"weight_bytes", report.weight_bytes},
+          {"kv_bytes_per_token", report.kv_bytes_per_token},
+          {"kv_bytes_by_context", contexts}};
+}
+
+int inspect(const InspectFlags& flags) {
+  const Inspection inspection = inspect_checkpoint(flags.directory);
+  if (flags.as_json) {
+    json::object object;
+    if (inspection.report) object = to_json_object(*inspection.report);
+    object["problems"] = json::array(inspection.problems.begin(), inspection.problems.end());
+    fmt::print("{}\n", json::serialize(object));
+  } else if (inspection.report) {
+    print_shape(inspection.report->config);
+    print_files(*inspection.report);
+    print_memory(*inspection.report);
+  }
+  if (inspection.problems.empty()) return 0;
+  if (!flags.as_json) {
+    for (const std::string& problem : inspection.problems) fmt::print("{}\n", problem);
+    fmt::print(stderr, "{}: would be refused for {} problem{}\n", flags.directory,
+               inspection.problems.size(), inspection.problems.size() == 1 ? "" : "s");
+  }
+  return 2;
+}
+
+}  // namespace
+
+Command add_inspect_command(CLI::App& app) {
+  const auto flags = std::make_shared<InspectFlags>();
+  app.add_option("DIR", flags->directory, "Directory of the checkpoint")->required();
+  app.add_flag("--json", flags->as_json, "One JSON object instead of text");
+  return [flags] { return inspect(*flags); };
+}
+
+}  // namespace ernie
