@@ -20,7 +20,7 @@ inline constexpr float kLeastExponent = -80.0f;
 /// Apart from the exponential, because a compiler vectorises a loop over either, not over both.
 inline float clamp_exponent(float x) { return x < kLeastExponent ? kLeastExponent : x; }
 
-/// e^x for x from kLeastExponent to 0 within 1.5 units in the last place. Additions and
+/// e^x for x from kLeastExponent to 0 within 1.25 units in the last place. Additions and
 /// multiplications in a fixed order, so the same bits everywhere: std::exp differs between
 /// libraries and processors.
 inline float exp_nonpositive(float x) {

@@ -246,8 +246,7 @@ int32_t Sampler::draw(std::span<const float> logits, const Weighing& weighing,
   }
   if (params.top_p < 1) {
     const double wanted = std::ceil(static_cast<double>(params.top_p) * static_cast<double>(mass));
-    mass =
-        reach(logits, weighing, std::clamp<uint64_t>(static_cast<uint64_t>(wanted), 1, mass)).mass;
+    mass = reach(logits, weighing, static_cast<uint64_t>(wanted)).mass;
   }
   const double uniform = philox_uniform(params.seed, kSamplingStream, row.draw_index);
   const auto below = static_cast<uint64_t>(uniform * static_cast<double>(mass));

@@ -281,6 +281,8 @@ TEST(Sampler, IsGreedyAtATinyTemperature) {
     EXPECT_EQ(problem.drawn(100), std::set<int32_t>{1});
     problem.logits[4] = 2;
     EXPECT_EQ(problem.drawn(100), (std::set<int32_t>{1, 4}));
+    problem.logits.assign(20'000, 2);
+    EXPECT_GT(*problem.drawn(100).rbegin(), 19'000);
   }
 }
 
@@ -495,6 +497,11 @@ TEST(Sampler, ForbidsTheEndWhateverElseSpeaksForIt) {
     EXPECT_FALSE(without.contains(1) || without.contains(2));
     problem.forbid_end = false;
     EXPECT_EQ(problem.drawn(200), std::set<int32_t>{1});
+    Problem one_end{{0, 9}};
+    one_end.params.temperature = temperature;
+    one_end.end_ids = {1};
+    one_end.forbid_end = true;
+    EXPECT_EQ(one_end.drawn(200), std::set<int32_t>{0});
   }
 }
 
