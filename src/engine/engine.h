@@ -29,7 +29,8 @@ class Engine {
   static Result<std::unique_ptr<Engine>> create(std::unique_ptr<Backend> backend,
                                                 std::unique_ptr<WeightSource> weights,
                                                 std::shared_ptr<const Tokenizer> tokenizer,
-                                                const EngineOptions& options);
+                                                const EngineOptions& options,
+                                                const LoadProgress& progress = {});
   virtual ~Engine() = default;
 
   virtual const ModelConfig& config() const = 0;

@@ -17,8 +17,13 @@ struct GenerationRequest {
   SamplingParams params;
 };
 
-enum class FinishReason { kStop, kLength, kAbort };
-/// "stop", "length", "abort"
+enum class FinishReason {
+  kStop,    ///< an end token, a stop token or a stop string
+  kLength,  ///< max_tokens or max_model_len
+  kAbort,   ///< the client's wish
+  kError,   ///< the model's numbers for this request were not usable; see RequestOutput::error
+};
+/// "stop", "length", "abort", "error"
 std::string_view finish_reason_name(FinishReason reason);
 
 struct TokenLogprob {
@@ -51,6 +56,7 @@ struct RequestOutput {
   std::vector<TokenLogprob> prompt_logprobs;  ///< of prompt tokens 1, 2, …, as they become known
   std::optional<FinishReason> finish_reason;  ///< set once, in the last output
   std::string stop_reason;        ///< the stop string or the stop token's id, if one ended it
+  std::string error;              ///< one line, with kError
   int64_t num_prompt_tokens = 0;  ///< in the last output
   int64_t num_output_tokens = 0;  ///< in the last output
   RequestTimings timings;         ///< in the last output

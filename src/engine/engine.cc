@@ -1,0 +1,276 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/memory_info.h"
+#include "engine/kv_plan.h"
+#include "engine/logprobs.h"
+#include "engine/model_runner.h"
+#include "engine/output_processor.h"
+#include "engine/sampler.h"
+
+namespace ernie {
+namespace {
+
+/// Everything that belongs to one request.
+struct RequestState {
+  Sequence sequence;
+  OutputProcessor output;
+  PenaltyState penalties;
+  int64_t num_prompt_logprobs = 0;  // already delivered
+  bool aborted = false;
+
+  RequestState(RequestId id, GenerationRequest request, BlockTable blocks,
+               const std::shared_ptr<const Tokenizer>& tokenizer,
+               const std::vector<TokenId>& end_ids, int64_t max_model_len)
+      : sequence(id, std::move(request), std::move(blocks)),
+        output(sequence, tokenizer, end_ids, max_model_len),
+        penalties(uses_penalties(sequence.params()) ? PenaltyState(sequence.token_ids())
+                                                    : PenaltyState()) {}
+  RequestState(const RequestState&) = delete;
+};
+
+class EngineImpl final : public Engine {
+ public:
+  EngineImpl(std::unique_ptr<Backend> backend, std::unique_ptr<WeightSource> weights,
+             std::shared_ptr<const Tokenizer> tokenizer, const EngineOptions& options)
+      : options_(options),
+        backend_(std::move(backend)),
+        weights_(std::move(weights)),
+        tokenizer_(std::move(tokenizer)) {}
+
+  Result<void> start(const LoadProgress& progress);
+
+  const ModelConfig& config() const override { return weights_->config(); }
+  const EngineOptions& options() const override { return options_; }
+  const Backend& backend() const override { return *backend_; }
+  Result<RequestId> add_request(GenerationRequest request) override;
+  void abort(RequestId request_id) override;
+  bool has_unfinished() const override { return !requests_.empty(); }
+  std::vector<RequestOutput> step() override;
+
+ private:
+  using Outputs = std::map<RequestId, RequestOutput>;
+
+  Result<void> check_request(const GenerationRequest& request) const;
+  RequestState& state_of(const ScheduledSequence& scheduled) {
+    return *requests_.at(scheduled.sequence->id());
+  }
+  std::vector<LogitsRow> wanted_rows(const std::vector<ScheduledSequence>& step);
+  void take_logits(RequestState& state, int64_t token_index, std::span<const float> logits,
+                   RequestOutput& output);
+  void take_prompt_logits(RequestState& state, int64_t token_index, std::span<const float> logits,
+                          RequestOutput& output);
+  void sample(RequestState& state, std::span<const float> logits, RequestOutput& output);
+  void end_aborted(Outputs& outputs);
+  std::vector<RequestOutput> collect(Outputs outputs);
+
+  EngineOptions options_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<WeightSource> weights_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::vector<TokenId> end_ids_;
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<ModelRunner> runner_;
+  std::unique_ptr<BlockAllocator> blocks_;
+  std::unique_ptr<Scheduler> scheduler_;
+  std::map<RequestId, std::unique_ptr<RequestState>> requests_;
+  RequestId next_id_ = 1;
+  Sampler sampler_;
+};
+
+Result<void> EngineImpl::start(const LoadProgress& progress) {
+  const ModelConfig& model_config = weights_->config();
+  RunnerLimits limits{.max_num_seqs = options_.max_num_seqs,
+                      .model = {.max_tokens = options_.max_num_batched_tokens}};
+  // Options are checked before the weights are read: reading can take minutes.
+  EngineOptions probe = options_;
+  ERNIE_TRY_VOID(plan_kv_cache(model_config, *backend_, available_memory_bytes(), probe));
+  ERNIE_TRY(model_, Model::load(*weights_, *backend_, limits.model, progress));
+  // Half of what is left: the rest is for the page cache and for others.
+  ERNIE_TRY(const KvCacheShape shape,
+            plan_kv_cache(model_config, *backend_, available_memory_bytes() / 2, options_));
+  limits.max_model_len = options_.max_model_len;
+  ERNIE_TRY(std::unique_ptr<KvCache> cache, backend_->allocate_kv_cache(shape));
+  ERNIE_TRY(runner_, ModelRunner::create(*backend_, *model_, std::move(cache), limits));
+  blocks_ = std::make_unique<BlockAllocator>(shape.num_blocks);
+  scheduler_ = std::make_unique<Scheduler>(
+      SchedulerLimits{options_.max_num_seqs, options_.max_num_batched_tokens});
+  end_ids_ = model_config.eos_token_ids;
+  // Chat models emit </s>, but a turn in their training data ends with this one.
+  const auto end_of_turn =
+      tokenizer_ ? tokenizer_->special_id("<|end_of_sentence|>") : std::nullopt;
+  if (end_of_turn) end_ids_.push_back(*end_of_turn);
+  return {};
+}
+
+Result<void> EngineImpl::check_request(const GenerationRequest& request) const {
+  ERNIE_TRY_VOID(validate(request.params, config().vocab_size));
+  if (tokenizer_ == nullptr && !request.params.stop.empty()) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "stop: got strings, expected none: the model was loaded without a tokenizer");
+  }
+  if (request.prompt_ids.empty()) {
+    return make_error(ErrorCode::kInvalidArgument, "prompt: got no tokens, expected at least 1");
+  }
+  for (size_t i = 0; i < request.prompt_ids.size(); ++i) {
+    const TokenId id = request.prompt_ids[i];
+    if (id < 0 || id >= config().vocab_size) {
+      return make_error(ErrorCode::kInvalidArgument,
+                        "prompt: token {}: got id {}, expected 0 to {}", i, id,
+                        config().vocab_size - 1);
+    }
+  }
+  const int64_t most = options_.max_model_len - (request.params.max_tokens > 0 ? 1 : 0);
+  const auto length = static_cast<int64_t>(request.prompt_ids.size());
+  if (length > most) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "prompt: got {} tokens, expected at most {} (max_model_len {})", length, most,
+                      options_.max_model_len);
+  }
+  return {};
+}
+
+Result<RequestId> EngineImpl::add_request(GenerationRequest request) {
+  ERNIE_TRY_VOID(check_request(request));
+  const RequestId id = next_id_++;
+  auto state = std::make_unique<RequestState>(id, std::move(request),
+                                              BlockTable(*blocks_, options_.block_size), tokenizer_,
+                                              end_ids_, options_.max_model_len);
+  scheduler_->add(state->sequence);
+  requests_.emplace(id, std::move(state));
+  return id;
+}
+
+void EngineImpl::abort(RequestId request_id) {
+  const auto it = requests_.find(request_id);
+  if (it != requests_.end()) it->second->aborted = true;
+}
+
+std::vector<RequestOutput> EngineImpl::step() {
+  Outputs outputs;
+  end_aborted(outputs);
+  const std::vector<ScheduledSequence> scheduled = scheduler_->schedule();
+  if (scheduled.empty()) return collect(std::move(outputs));
+  runner_->run(scheduled, wanted_rows(scheduled),
+               [&](const LogitsRow& row, std::span<const float> logits) {
+                 RequestState& state = state_of(scheduled[row.scheduled_index]);
+                 take_logits(state, row.token_index, logits, outputs[state.sequence.id()]);
+               });
+  for (const ScheduledSequence& s : scheduled) {
+    // A token sampled just now is pending; what was scheduled is computed.
+    s.sequence->mark_computed(s.num_new_tokens);
+    RequestState& state = state_of(s);
+    const bool prompt_done = s.sequence->num_computed_tokens() >= s.sequence->num_prompt_tokens();
+    if (prompt_done && s.sequence->params().max_tokens == 0) {
+      state.output.finish(FinishReason::kLength, outputs[s.sequence->id()]);
+    }
+  }
+  return collect(std::move(outputs));
+}
+
+/// Rows whose logits are needed: behind each prompt token not yet reported, if prompt
+/// log-probabilities are asked for, and behind the last token of a sequence that is then complete.
+std::vector<LogitsRow> EngineImpl::wanted_rows(const std::vector<ScheduledSequence>& step) {
+  std::vector<LogitsRow> rows;
+  for (size_t i = 0; i < step.size(); ++i) {
+    RequestState& state = state_of(step[i]);
+    const Sequence& sequence = state.sequence;
+    state.output.mark_scheduled();
+    const int64_t begin = sequence.num_computed_tokens(), end = begin + step[i].num_new_tokens;
+    if (sequence.params().prompt_logprobs) {
+      const int64_t last = std::min(end, sequence.num_prompt_tokens() - 1);
+      for (int64_t t = std::max(begin, state.num_prompt_logprobs); t < last; ++t)
+        rows.push_back({i, t});
+    }
+    if (end == sequence.num_tokens() && sequence.params().max_tokens > 0)
+      rows.push_back({i, end - 1});
+  }
+  return rows;
+}
+
+void EngineImpl::take_logits(RequestState& state, int64_t token_index,
+                             std::span<const float> logits, RequestOutput& output) {
+  if (output.finish_reason) return;  // an earlier row of this step was not usable
+  if (token_index + 1 < state.sequence.num_tokens()) {
+    take_prompt_logits(state, token_index, logits, output);
+  } else {
+    sample(state, logits, output);
+  }
+}
+
+void EngineImpl::take_prompt_logits(RequestState& state, int64_t token_index,
+                                    std::span<const float> logits, RequestOutput& output) {
+  const TokenId next = state.sequence.token_ids()[static_cast<size_t>(token_index + 1)];
+  Result<TokenLogprob> logprob =
+      compute_logprob(logits, next, *state.sequence.params().prompt_logprobs);
+  if (!logprob) {
+    output.error = logprob.error().message;
+    return state.output.finish(FinishReason::kError, output);
+  }
+  output.prompt_logprobs.push_back(*std::move(logprob));
+  state.num_prompt_logprobs = token_index + 1;
+}
+
+void EngineImpl::sample(RequestState& state, std::span<const float> logits, RequestOutput& output) {
+  Sequence& sequence = state.sequence;
+  const SamplingParams& params = sequence.params();
+  const auto fail = [&](const Error& error) {
+    output.error = error.message;
+    state.output.finish(FinishReason::kError, output);
+  };
+  const Result<int32_t> token =
+      sampler_.sample({.logits = logits,
+                       .params = &params,
+                       .history = &state.penalties,
+                       .draw_index = static_cast<uint64_t>(sequence.num_tokens()),
+                       .forbid_end = state.output.forbids_end(),
+                       .end_ids = state.output.stopping_ids()});
+  if (!token) return fail(token.error());
+  if (params.logprobs) {
+    Result<TokenLogprob> logprob = compute_logprob(logits, *token, *params.logprobs);
+    if (!logprob) return fail(logprob.error());
+    output.logprobs.push_back(*std::move(logprob));
+  }
+  sequence.append(*token);
+  if (uses_penalties(params)) state.penalties.add_output(*token);
+  output.token_ids.push_back(*token);
+  state.output.push(*token, output);
+}
+
+void EngineImpl::end_aborted(Outputs& outputs) {
+  for (auto& [id, state] : requests_) {
+    if (!state->aborted) continue;
+    state->output.finish(FinishReason::kAbort, outputs[id]);
+    scheduler_->remove(state->sequence);
+  }
+}
+
+std::vector<RequestOutput> EngineImpl::collect(Outputs outputs) {
+  std::vector<RequestOutput> news;
+  for (auto& [id, output] : outputs) {
+    output.request_id = id;
+    if (output.finish_reason) {
+      scheduler_->remove(requests_.at(id)->sequence);
+      requests_.erase(id);
+    }
+    news.push_back(std::move(output));
+  }
+  return news;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<Backend> backend,
+                                               std::unique_ptr<WeightSource> weights,
+                                               std::shared_ptr<const Tokenizer> tokenizer,
+                                               const EngineOptions& options,
+                                               const LoadProgress& progress) {
+  auto engine = std::make_unique<EngineImpl>(std::move(backend), std::move(weights),
+                                             std::move(tokenizer), options);
+  ERNIE_TRY_VOID(engine->start(progress));
+  return std::unique_ptr<Engine>(std::move(engine));
+}
+
+}  // namespace ernie

@@ -1,0 +1,246 @@
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "backend/registry.h"
+#include "base/rng.h"
+#include "checkpoint/checkpoint.h"
+
+namespace ernie {
+namespace {
+
+constexpr int64_t kVocab = 320;
+
+struct Answer {
+  std::vector<TokenId> token_ids;
+  std::vector<float> logprobs;  // of the chosen tokens and their alternatives
+  std::vector<float> prompt_logprobs;
+  std::optional<FinishReason> finish_reason;
+  std::string error;
+  friend bool operator==(const Answer&, const Answer&) = default;
+};
+
+std::unique_ptr<Engine> make_engine(const EngineOptions& options, int num_threads = 2) {
+  auto backend = make_backend("cpu", {.dtype = DType::kBF16, .num_threads = num_threads}).value();
+  auto weights = open_checkpoint(ERNIE_SOURCE_DIR "/tests/golden/moe_shared").value();
+  return Engine::create(std::move(backend), std::move(weights), nullptr, options).value();
+}
+
+EngineOptions small_options() {
+  EngineOptions options;
+  options.max_model_len = 96;
+  options.max_num_seqs = 4;
+  options.max_num_batched_tokens = 32;
+  options.block_size = 4;
+  return options;
+}
+
+GenerationRequest make_request(uint64_t seed) {
+  GenerationRequest request;
+  const auto length = 1 + static_cast<int64_t>(philox_uniform(seed, 1, 0) * 40);
+  for (int64_t i = 0; i < length; ++i) {
+    request.prompt_ids.push_back(
+        static_cast<TokenId>(philox_uniform(seed, 2, static_cast<uint64_t>(i)) * kVocab));
+  }
+  request.params.max_tokens = 1 + static_cast<int32_t>(philox_uniform(seed, 3, 0) * 30);
+  request.params.ignore_eos = true;
+  request.params.seed = seed;
+  request.params.temperature = seed % 3 == 0 ? 0.0f : 0.9f;
+  request.params.top_p = 0.95f;
+  request.params.repetition_penalty = seed % 2 == 0 ? 1.0f : 1.2f;
+  request.params.logprobs = 3;
+  if (seed % 2 == 0) request.params.prompt_logprobs = 2;
+  return request;
+}
+
+void collect(const RequestOutput& output, Answer& answer) {
+  const auto add = [](const std::vector<TokenLogprob>& from, std::vector<float>& to) {
+    for (const TokenLogprob& l : from) {
+      to.push_back(l.logprob);
+      for (const auto& top : l.top) to.push_back(top.logprob);
+    }
+  };
+  answer.token_ids.insert(answer.token_ids.end(), output.token_ids.begin(), output.token_ids.end());
+  add(output.logprobs, answer.logprobs);
+  add(output.prompt_logprobs, answer.prompt_logprobs);
+  EXPECT_FALSE(answer.finish_reason.has_value()) << "news after the end";
+  answer.finish_reason = output.finish_reason;
+  answer.error = output.error;
+}
+
+std::map<RequestId, Answer> run_to_end(Engine& engine) {
+  std::map<RequestId, Answer> answers;
+  while (engine.has_unfinished()) {
+    for (const RequestOutput& output : engine.step()) collect(output, answers[output.request_id]);
+  }
+  return answers;
+}
+
+Answer answer_alone(Engine& engine, GenerationRequest request) {
+  const RequestId id = engine.add_request(std::move(request)).value();
+  return run_to_end(engine).at(id);
+}
+
+TEST(Engine, AnswersBitForBitTheSameInAnyCompany) {
+  constexpr uint64_t kRequests = 24;
+  const auto alone = make_engine(small_options());
+  std::vector<Answer> want;
+  for (uint64_t r = 0; r < kRequests; ++r) want.push_back(answer_alone(*alone, make_request(r)));
+  EXPECT_NE(want[0], want[1]);
+
+  EngineOptions tiny_chunks = small_options(), little_cache = small_options(),
+                wide = small_options();
+  tiny_chunks.max_num_batched_tokens = 5;
+  little_cache.kv_cache_bytes = 96 * 512 + 4 * 512;  // one context and a bit: constant preemption
+  wide.max_num_seqs = 32;
+  wide.block_size = 16;
+  for (const auto& [options, threads] : {std::pair{tiny_chunks, 1}, {little_cache, 2}, {wide, 3}}) {
+    const auto engine = make_engine(options, threads);
+    std::map<RequestId, uint64_t> request_of;
+    for (uint64_t r = 0; r < kRequests; ++r)
+      request_of[engine->add_request(make_request(r)).value()] = r;
+    const auto got = run_to_end(*engine);
+    ASSERT_EQ(got.size(), kRequests);
+    for (const auto& [id, answer] : got)
+      EXPECT_EQ(answer, want[request_of[id]]) << "request " << request_of[id];
+  }
+}
+
+TEST(Engine, LengthLimits) {
+  const auto engine = make_engine(small_options());
+  GenerationRequest request = make_request(2);
+  request.params.prompt_logprobs.reset();
+  request.params.logprobs.reset();
+  const auto with = [&](size_t prompt_length, int32_t max_tokens) {
+    request.prompt_ids.assign(prompt_length, 5);
+    request.params.max_tokens = max_tokens;
+    return request;
+  };
+  const Answer one = answer_alone(*engine, with(3, 1));
+  EXPECT_EQ(one.token_ids.size(), 1u);
+  EXPECT_EQ(one.finish_reason, FinishReason::kLength);
+
+  const Answer none = answer_alone(*engine, with(40, 0));
+  EXPECT_TRUE(none.token_ids.empty());
+  EXPECT_EQ(none.finish_reason, FinishReason::kLength);
+
+  const Answer cut = answer_alone(*engine, with(90, 1000));
+  EXPECT_EQ(cut.token_ids.size(), 6u) << "ends at max_model_len";
+  EXPECT_EQ(answer_alone(*engine, with(95, 1000)).token_ids.size(), 1u);
+  EXPECT_EQ(answer_alone(*engine, with(96, 0)).finish_reason, FinishReason::kLength);
+  EXPECT_FALSE(engine->add_request(with(96, 1)));
+  EXPECT_FALSE(engine->add_request(with(97, 0)));
+  EXPECT_FALSE(engine->has_unfinished()) << "a refused request leaves nothing behind";
+}
+
+TEST(Engine, RefusesBadRequestsWithAReason) {
+  const auto engine = make_engine(small_options());
+  const auto message = [&](auto change) {
+    GenerationRequest request = make_request(1);
+    change(request);
+    const auto result = engine->add_request(std::move(request));
+    return result ? std::string("accepted") : result.error().message;
+  };
+  EXPECT_EQ(message([](auto& r) { r.prompt_ids.clear(); }),
+            "prompt: got no tokens, expected at least 1");
+  EXPECT_EQ(message([](auto& r) { r.prompt_ids[0] = 320; }),
+            "prompt: token 0: got id 320, expected 0 to 319");
+  EXPECT_EQ(message([](auto& r) { r.prompt_ids[0] = -1; }),
+            "prompt: token 0: got id -1, expected 0 to 319");
+  EXPECT_NE(message([](auto& r) { r.params.temperature = NAN; }), "accepted");
+  EXPECT_NE(message([](auto& r) { r.params.stop_token_ids = {320}; }), "accepted");
+  EXPECT_NE(message([](auto& r) { r.params.stop = {"x"}; }), "accepted") << "there is no tokenizer";
+  EXPECT_FALSE(engine->has_unfinished());
+}
+
+TEST(Engine, AbortEndsOneRequestAndLeavesTheOthers) {
+  const auto engine = make_engine(small_options());
+  const Answer want = answer_alone(*engine, make_request(3));
+  GenerationRequest long_request = make_request(4);
+  long_request.params.max_tokens = 50;
+  const RequestId aborted = engine->add_request(long_request).value();
+  const RequestId kept = engine->add_request(make_request(3)).value();
+  std::map<RequestId, Answer> answers;
+  for (int i = 0; engine->has_unfinished(); ++i) {
+    if (i == 3) engine->abort(aborted);
+    for (const RequestOutput& output : engine->step()) collect(output, answers[output.request_id]);
+  }
+  EXPECT_EQ(answers[aborted].finish_reason, FinishReason::kAbort);
+  EXPECT_LT(answers[aborted].token_ids.size(), 50u);
+  EXPECT_EQ(answers[kept], want);
+  engine->abort(aborted);  // long gone: ignored
+  engine->abort(12345);
+  EXPECT_TRUE(engine->step().empty());
+}
+
+TEST(Engine, AnEndTokenStopsUnlessIgnoredOrTooEarly) {
+  const auto engine = make_engine(small_options());
+  GenerationRequest request = make_request(6);
+  request.params = {.temperature = 0, .max_tokens = 20, .ignore_eos = true};
+  const Answer free = answer_alone(*engine, request);
+  ASSERT_EQ(free.token_ids.size(), 20u);
+
+  request.params.stop_token_ids = {free.token_ids[4]};
+  const Answer stopped = answer_alone(*engine, request);
+  EXPECT_EQ(stopped.finish_reason, FinishReason::kStop);
+  EXPECT_LE(stopped.token_ids.size(), 5u);
+  EXPECT_EQ(stopped.token_ids.back(), free.token_ids[4]);
+
+  request.params.min_tokens = 10;
+  const Answer later = answer_alone(*engine, request);
+  EXPECT_GE(later.token_ids.size(), 10u);
+  for (size_t i = 0; i < 10; ++i) EXPECT_NE(later.token_ids[i], free.token_ids[4]) << i;
+}
+
+/// Weights of which one row of the embedding is NaN: any sequence with that token gets NaN logits.
+class PoisonedWeights final : public WeightSource {
+ public:
+  explicit PoisonedWeights(TokenId token) : token_(token) {}
+  const ModelConfig& config() const override { return real_->config(); }
+  std::string describe() const override { return "poisoned"; }
+  Result<HostTensor> read(const std::string& name) const override {
+    ERNIE_TRY(const HostTensor tensor, real_->read(name));
+    if (name != "model.embed_tokens.weight") return tensor;
+    HostTensor copy = HostTensor::allocate(DType::kBF16, tensor.shape());
+    const auto from = tensor.values<bf16>();
+    std::copy(from.begin(), from.end(), copy.mutable_values<bf16>().begin());
+    copy.mutable_values<bf16>()[static_cast<size_t>(token_ * tensor.dim(1))] =
+        to_bf16(std::numeric_limits<float>::quiet_NaN());
+    return copy;
+  }
+
+ private:
+  std::unique_ptr<WeightSource> real_ =
+      open_checkpoint(ERNIE_SOURCE_DIR "/tests/golden/moe_untied").value();
+  TokenId token_;
+};
+
+TEST(Engine, UnusableLogitsEndOneRequestAndLeaveTheOthers) {
+  const auto make = [](std::unique_ptr<WeightSource> weights) {
+    return Engine::create(make_backend("cpu", {.num_threads = 1}).value(), std::move(weights),
+                          nullptr, small_options())
+        .value();
+  };
+  constexpr TokenId kPoison = 17;
+  const auto engine = make(std::make_unique<PoisonedWeights>(kPoison));
+  GenerationRequest good = make_request(9), bad = make_request(10);
+  for (TokenId& id : good.prompt_ids) id = id == kPoison ? 1 : id;
+  bad.prompt_ids[0] = kPoison;
+  good.params.logit_bias = {{kPoison, -100.0f}};
+  const Answer want = answer_alone(*engine, good);
+  ASSERT_EQ(want.finish_reason, FinishReason::kLength);
+
+  const RequestId bad_id = engine->add_request(bad).value();
+  const RequestId good_id = engine->add_request(good).value();
+  const auto answers = run_to_end(*engine);
+  EXPECT_EQ(answers.at(bad_id).finish_reason, FinishReason::kError);
+  EXPECT_FALSE(answers.at(bad_id).error.empty());
+  EXPECT_EQ(answers.at(good_id), want);
+}
+
+}  // namespace
+}  // namespace ernie

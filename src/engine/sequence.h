@@ -1,0 +1,50 @@
+#pragma once
+
+#include <vector>
+
+#include "engine/request.h"
+#include "kv/block_table.h"
+
+namespace ernie {
+
+/// A request as the scheduler sees it: tokens, and how far the model has come with them.
+class Sequence {
+ public:
+  Sequence(RequestId id, GenerationRequest request, BlockTable blocks)
+      : id_(id),
+        params_(std::move(request.params)),
+        token_ids_(std::move(request.prompt_ids)),
+        num_prompt_tokens_(static_cast<int64_t>(token_ids_.size())),
+        blocks_(std::move(blocks)) {}
+
+  RequestId id() const { return id_; }
+  const SamplingParams& params() const { return params_; }
+  /// Prompt and output.
+  const std::vector<TokenId>& token_ids() const { return token_ids_; }
+  int64_t num_tokens() const { return static_cast<int64_t>(token_ids_.size()); }
+  int64_t num_prompt_tokens() const { return num_prompt_tokens_; }
+  int64_t num_output_tokens() const { return num_tokens() - num_prompt_tokens_; }
+  /// Tokens whose keys and values are in the cache.
+  int64_t num_computed_tokens() const { return num_computed_tokens_; }
+  int64_t num_pending_tokens() const { return num_tokens() - num_computed_tokens_; }
+  BlockTable& blocks() { return blocks_; }
+  const BlockTable& blocks() const { return blocks_; }
+
+  void append(TokenId token) { token_ids_.push_back(token); }
+  void mark_computed(int64_t num_new_tokens) { num_computed_tokens_ += num_new_tokens; }
+  /// Gives the cache up; the tokens stay and will be computed again.
+  void preempt() {
+    blocks_.clear();
+    num_computed_tokens_ = 0;
+  }
+
+ private:
+  RequestId id_;
+  SamplingParams params_;
+  std::vector<TokenId> token_ids_;
+  int64_t num_prompt_tokens_;
+  int64_t num_computed_tokens_ = 0;
+  BlockTable blocks_;
+};
+
+}  // namespace ernie
