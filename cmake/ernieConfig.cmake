@@ -1,0 +1,7 @@
+include(CMakeFindDependencyMacro)
+find_dependency(Threads)
+find_dependency(Boost 1.81 COMPONENTS json)
+find_dependency(fmt)
+find_dependency(PkgConfig)
+pkg_check_modules(sentencepiece REQUIRED IMPORTED_TARGET sentencepiece)
+include(${CMAKE_CURRENT_LIST_DIR}/ernieTargets.cmake)

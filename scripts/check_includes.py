@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Checks that every #include in src/ goes in the direction that docs/architecture.md allows."""
+
+import pathlib
+import re
+import sys
+
+# folder -> the folders it may include besides itself
+ALLOWED = {
+    "base": [],
+    "checkpoint": ["base"],
+    "text": ["base"],
+    "backend": ["base"],
+    "model": ["checkpoint", "backend", "base"],
+    "kv": ["base"],
+    "engine": ["kv", "model", "text", "backend", "checkpoint", "base"],
+    "cli": ["engine", "kv", "model", "text", "backend", "checkpoint", "base"],
+}
+DEVICES = {"reference", "cpu"}  # folders of backend/: none may include another
+# Files compiled for an instruction set: an inline function of any other header could be emitted with
+# instructions that not every processor has, and be the copy that the linker keeps.
+ISA_FOLDER = "backend/cpu/isa"
+ISA_FREE = {"select.cc", "select.h"}
+ISA_HEADERS = {"cstdint", "immintrin.h"}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
+
+
+def problems_of(path: pathlib.Path, source: pathlib.Path) -> list[str]:
+    relative = path.relative_to(source)
+    folder = relative.parts[0]
+    found = []
+    for kind, target in INCLUDE.findall(path.read_text(encoding="utf-8")):
+        where = f"src/{relative}: includes {target}"
+        if relative.parent.as_posix() == ISA_FOLDER and relative.name not in ISA_FREE:
+            if not target.startswith(ISA_FOLDER) and target not in ISA_HEADERS:
+                found.append(f"{where}: expected only intrinsics, <cstdint> and {ISA_FOLDER}")
+        if kind == "<":
+            continue
+        other = target.split("/")[0]
+        if other not in ALLOWED:
+            found.append(f"{where}: expected a path from src/")
+        elif other != folder and other not in ALLOWED[folder]:
+            found.append(f"{where}: {folder} may include only {', '.join(ALLOWED[folder]) or 'itself'}")
+        device, other_device = relative.parts[1], (target.split("/") + [""])[1]
+        if folder == other == "backend" and device in DEVICES:
+            if other_device in DEVICES and other_device != device:
+                found.append(f"{where}: a device may not include another")
+    return found
+
+
+def main() -> int:
+    source = pathlib.Path(__file__).resolve().parent.parent / "src"
+    files = [p for p in source.rglob("*") if p.suffix in (".h", ".cc") and p.is_file()]
+    # Tests may look into everything below their own folder's level.
+    checked = [p for p in files if not p.stem.endswith("_test")]
+    problems = [problem for path in sorted(checked) for problem in problems_of(path, source)]
+    print("\n".join(problems) if problems else f"includes of {len(checked)} files go the right way")
+    return 1 if problems or not checked else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
