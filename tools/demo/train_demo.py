@@ -30,6 +30,13 @@ def make_config():
       rope_parameters={"rope_type": "default", "rope_theta": 500000.0})
 
 
+def make_model(start_from):
+  kernels = {"attn_implementation": "sdpa", "experts_implementation": "eager"}
+  if start_from:
+    return Ernie4_5_MoeForCausalLM.from_pretrained(start_from, dtype=torch.float32, **kernels)
+  return Ernie4_5_MoeForCausalLM._from_config(make_config(), **kernels)
+
+
 class Balancer:
   """Keeps the experts evenly used through the correction bias alone, without an auxiliary loss."""
 
@@ -37,6 +44,7 @@ class Balancer:
     self.routers = [m.mlp.gate for m in model.model.layers if hasattr(m.mlp, "gate")]
     self.loads = [None] * len(self.routers)
     for i, router in enumerate(self.routers):
+      router.moe_statics.e_score_correction_bias.requires_grad_(False)
       router.register_forward_hook(lambda _m, _a, out, i=i: self._count(i, out[1]))
 
   def _count(self, i, selected):
@@ -108,7 +116,8 @@ def schedule(progress, warmup=0.02):
 
 
 def train(model, tokenizer, args):
-  optimizers, balancer = make_optimizers(model, args), Balancer(model)
+  balancer = Balancer(model)
+  optimizers = make_optimizers(model, args)
   data = demo_data.batches(tokenizer, args.seed, args.rows, args.length)
   start, step, running = time.monotonic(), 0, None
   while True:
@@ -142,17 +151,18 @@ def parse_arguments():
   here = os.path.dirname(os.path.abspath(__file__))
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("--model", required=True, help="directory with tokenizer.model; output")
+  parser.add_argument("--start-from", help="continue from the checkpoint in this directory")
   parser.add_argument("--held-out", default=os.path.join(here, "../../tests/demo/heldout.jsonl"))
   parser.add_argument("--steps", type=int, default=0, help="exact length; replaces --minutes")
   parser.add_argument("--minutes", type=float, default=40)
-  parser.add_argument("--threads", type=int, default=2)
+  parser.add_argument("--threads", type=int, default=1)
   parser.add_argument("--seed", type=int, default=1)
   parser.add_argument("--rows", type=int, default=64)
   parser.add_argument("--length", type=int, default=64)
   parser.add_argument("--lr", type=float, default=3e-3)
   parser.add_argument("--muon-lr", type=float, default=0.02)
   parser.add_argument("--weight-decay", type=float, default=0.05)
-  parser.add_argument("--bias-rate", type=float, default=1e-3)
+  parser.add_argument("--bias-rate", type=float, default=3e-3)
   parser.add_argument("--report", type=int, default=250, help="steps between progress lines")
   parser.add_argument("--sparse", type=int, default=4, help="progress scores every n-th row")
   return parser.parse_args()
@@ -163,9 +173,7 @@ def main():
   torch.manual_seed(args.seed)
   torch.set_num_threads(args.threads)
   tokenizer = demo_data.Tokenizer(os.path.join(args.model, "tokenizer.model"))
-  config = make_config()
-  config._attn_implementation, config._experts_implementation = "sdpa", "eager"
-  model = Ernie4_5_MoeForCausalLM(config)
+  model = make_model(args.start_from)
   steps = train(model, tokenizer, args)
   print(f"{steps} steps", file=sys.stderr)
   checkpoint.write(model, args.model)
