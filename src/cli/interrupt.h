@@ -1,0 +1,20 @@
+#pragma once
+
+namespace ernie {
+
+/// Ctrl-C and SIGTERM as a flag. While an Interrupt exists, the first signal raises it and gives
+/// the signals their default meaning back, so that the second one ends the program at once. One at
+/// a time; handlers are restored when it ends.
+class Interrupt {
+ public:
+  Interrupt();
+  ~Interrupt();
+  Interrupt(const Interrupt&) = delete;
+  Interrupt& operator=(const Interrupt&) = delete;
+
+  bool raised() const;
+  /// 128 and the signal's number: 130 after Ctrl-C.
+  int exit_code() const;
+};
+
+}  // namespace ernie
