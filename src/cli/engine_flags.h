@@ -20,17 +20,25 @@ struct EngineFlags {
   int threads = 0;                   ///< --threads
   bool mmap = false;                 ///< --mmap
   uint64_t seed = 0;                 ///< --seed
-  EngineOptions
-      engine;  ///< --max-model-len, --max-num-seqs, --max-num-batched-tokens, --block-size
+  std::string log_level = "info";    ///< --log-level debug|info|warn|error|off
+  bool quiet = false;                ///< --quiet: errors only, and no progress
+  /// --max-model-len, --max-num-seqs, --max-num-batched-tokens, --block-size,
+  /// --kv-cache-memory-bytes
+  EngineOptions engine;
 };
 
 void add_engine_flags(CLI::App& app, EngineFlags& flags);
+
+/// Sends the log to standard error at the level the flags ask for, beginning with the value of
+/// every flag of `app`.
+void start_log(const CLI::App& app, const EngineFlags& flags);
 
 struct LoadedEngine {
   std::unique_ptr<Engine> engine;
   std::shared_ptr<const Tokenizer> tokenizer;
   ChatTemplateKind chat_template = ChatTemplateKind::kErnie45;
   std::string model_name;  ///< directory name, or "ernie-demo"
+  std::string identity;    ///< one line that tells weights and numerics from others
 };
 
 /// Opens the model and makes the engine; logs the choices to standard error.

@@ -1,0 +1,91 @@
+#include "cli/engine_flags.h"
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <climits>
+
+namespace ernie {
+namespace {
+
+constexpr size_t kMaxShownBytes = 60;
+
+std::string shown_value(const CLI::Option& option) {
+  const bool given = option.count() > 0;
+  std::string value =
+      given ? fmt::format("{}", fmt::join(option.results(), ",")) : option.get_default_str();
+  if (value.size() > kMaxShownBytes) value = value.substr(0, kMaxShownBytes) + "…";
+  return value.find_first_of(" \n") == std::string::npos ? value : fmt::format("{:?}", value);
+}
+
+void add_log_flags(CLI::App& app, EngineFlags& flags) {
+  app.add_option("--log-level", flags.log_level, "What to log on standard error")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
+      ->capture_default_str();
+  app.add_flag("--quiet", flags.quiet, "Log errors only and show no progress");
+}
+
+void add_scheduling_flags(CLI::App& app, EngineOptions& engine) {
+  const CLI::Range count(int64_t{1}, int64_t{INT_MAX});
+  app.add_option("--max-model-len", engine.max_model_len,
+                 "Tokens of prompt and output together; 0: what the model allows, if it fits")
+      ->check(CLI::Range(int64_t{0}, int64_t{INT_MAX}))
+      ->capture_default_str();
+  app.add_option("--max-num-seqs", engine.max_num_seqs, "Sequences computed in one step")
+      ->check(count)
+      ->capture_default_str();
+  app.add_option("--max-num-batched-tokens", engine.max_num_batched_tokens,
+                 "Tokens computed in one step")
+      ->check(count)
+      ->capture_default_str();
+  app.add_option("--block-size", engine.block_size, "Tokens in a block of the KV cache")
+      ->check(count)
+      ->capture_default_str();
+  app.add_option("--kv-cache-memory-bytes", engine.kv_cache_bytes,
+                 "Memory of the KV cache; 0: room for --max-num-seqs full contexts")
+      ->check(CLI::Range(int64_t{0}, int64_t{LLONG_MAX}))
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_engine_flags(CLI::App& app, EngineFlags& flags) {
+  app.add_option("--model", flags.model,
+                 "Model directory; with --load-format dummy also a config.json or a preset's name "
+                 "(default: the demo model in this program)");
+  app.add_option("--tokenizer", flags.tokenizer,
+                 "Directory or tokenizer.model (default: the model's)");
+  app.add_option("--load-format", flags.load_format, "dummy: random weights of the model's shape")
+      ->check(CLI::IsMember({"auto", "dummy"}))
+      ->capture_default_str();
+  app.add_option("--device", flags.device, "Where to compute: cpu, or reference for checking")
+      ->capture_default_str();
+  app.add_option("--dtype", flags.dtype, "Type of weights and KV cache; auto: the checkpoint's")
+      ->check(CLI::IsMember({"auto", "bfloat16", "float32"}))
+      ->capture_default_str();
+  app.add_option("--isa", flags.isa, "Instruction set of the cpu device (default: the best here)");
+  app.add_option("--threads", flags.threads, "Threads; 0: one per processor")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+  app.add_flag("--mmap", flags.mmap, "Use weights from the mapped file instead of copying them");
+  app.add_option("--seed", flags.seed, "Of every random draw")->capture_default_str();
+  add_scheduling_flags(app, flags.engine);
+  add_log_flags(app, flags);
+}
+
+void start_log(const CLI::App& app, const EngineFlags& flags) {
+  // Not registered under a name, so that a second call replaces the first logger.
+  auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+  auto logger = std::make_shared<spdlog::logger>("", std::move(sink));
+  logger->set_pattern("%H:%M:%S.%e %^%l%$ %v");
+  logger->set_level(spdlog::level::from_str(flags.quiet ? "error" : flags.log_level));
+  spdlog::set_default_logger(std::move(logger));
+  std::string line;
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_name();
+    if (name != "--help") line += fmt::format(" {}={}", name, shown_value(*option));
+  }
+  spdlog::info("ernie {}{}", app.get_name(), line);
+}
+
+}  // namespace ernie

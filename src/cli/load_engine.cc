@@ -1,0 +1,141 @@
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/crc.hpp>
+#include <filesystem>
+
+#include "backend/registry.h"
+#include "base/file.h"
+#include "base/memory_info.h"
+#include "checkpoint/checkpoint.h"
+#include "cli/demo_model.h"
+#include "cli/engine_flags.h"
+
+namespace ernie {
+namespace {
+
+namespace fs = std::filesystem;
+using WeightsPtr = std::unique_ptr<WeightSource>;
+using TokenizerPtr = std::shared_ptr<const Tokenizer>;
+
+constexpr uint64_t kMaxConfigBytes = uint64_t{1} << 20;
+constexpr size_t kIdentityBytes = size_t{1} << 16;
+
+/// The shape for random weights: a preset's name, a config.json, or a directory with one.
+Result<ModelConfig> dummy_config(const std::string& model) {
+  if (model.empty()) {
+    const DemoModel demo = demo_model();
+    return parse_model_config(demo.config.text(), demo.config.name());
+  }
+  if (auto preset = preset_model_config(model); preset && !fs::exists(model)) return *preset;
+  const std::string path = fs::is_directory(model) ? model + "/config.json" : model;
+  ERNIE_TRY(const std::string json, read_text_file(path, kMaxConfigBytes));
+  return parse_model_config(json, path);
+}
+
+Result<WeightsPtr> open_weights(const EngineFlags& flags) {
+  if (flags.load_format == "dummy") {
+    ERNIE_TRY(const ModelConfig config, dummy_config(flags.model));
+    return make_dummy_weights(config, /*seed=*/0);
+  }
+  if (!flags.model.empty()) return open_checkpoint(flags.model);
+  const DemoModel demo = demo_model();
+  return open_checkpoint(demo.config, demo.weights);
+}
+
+/// Null for random weights that come without a tokenizer: they can be given token ids.
+Result<TokenizerPtr> open_tokenizer(const EngineFlags& flags) {
+  if (!flags.tokenizer.empty()) return Tokenizer::load(flags.tokenizer);
+  if (flags.model.empty()) {
+    const DemoModel demo = demo_model();
+    return Tokenizer::from_files({demo.tokenizer_model, /*added_tokens=*/{},
+                                  demo.special_tokens_map, demo.tokenizer_config});
+  }
+  if (flags.load_format == "dummy" && !fs::exists(flags.model + "/tokenizer.model")) {
+    return TokenizerPtr();
+  }
+  return Tokenizer::load(flags.model);
+}
+
+/// F16 weights are computed with in F32, which holds each of their values exactly.
+DType compute_dtype(const EngineFlags& flags, const ModelConfig& config) {
+  if (flags.dtype == "bfloat16") return DType::kBF16;
+  if (flags.dtype == "float32") return DType::kF32;
+  return config.dtype == DType::kBF16 ? DType::kBF16 : DType::kF32;
+}
+
+uint64_t weight_bytes(const ModelConfig& config, DType dtype) {
+  uint64_t bytes = 0;
+  for (const TensorSpec& tensor : model_tensors(config)) {
+    const DType stored = tensor.is_float32 ? DType::kF32 : dtype;
+    bytes += static_cast<uint64_t>(tensor.shape.num_elements()) * dtype_bytes(stored);
+  }
+  return bytes;
+}
+
+Result<void> check_memory(const EngineFlags& flags, const ModelConfig& config, DType dtype) {
+  const uint64_t available = available_memory_bytes();
+  const uint64_t needed = weight_bytes(config, dtype);
+  if (flags.mmap || available == 0 || needed <= available) return {};
+  constexpr double kGib = 1 << 30;
+  return make_error(
+      ErrorCode::kOutOfMemory,
+      "weights: need {:.1f} GiB in {}, {:.1f} GiB of memory are free; --mmap computes "
+      "from the mapped file instead",
+      static_cast<double>(needed) / kGib, dtype_name(dtype), static_cast<double>(available) / kGib);
+}
+
+std::string model_name(const EngineFlags& flags) {
+  if (flags.model.empty()) return "ernie-demo";
+  const fs::path path = fs::absolute(flags.model).lexically_normal();
+  return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
+}
+
+/// The shape and samples of the weights: enough to tell a model from its siblings without reading
+/// all of it, and the same wherever the files lie.
+Result<std::string> model_identity(const EngineFlags& flags, const WeightSource& weights,
+                                   DType dtype) {
+  boost::crc_optimal<64, 0x42F0E1EBA9EA3693, ~uint64_t{0}, ~uint64_t{0}, false, false> checksum;
+  const std::string config = to_json(weights.config());
+  checksum.process_bytes(config.data(), config.size());
+  for (const char* name : {"model.norm.weight", "model.layers.0.self_attn.q_proj.weight"}) {
+    ERNIE_TRY(const HostTensor tensor, weights.read(name));
+    checksum.process_bytes(tensor.data(), std::min(tensor.num_bytes(), kIdentityBytes));
+  }
+  return fmt::format("{} {:016x} {} {} {} {}", model_name(flags), checksum.checksum(),
+                     flags.load_format, dtype_name(dtype), flags.device,
+                     flags.isa.empty() ? "best" : flags.isa);
+}
+
+void log_engine(const LoadedEngine& loaded, const std::string& weights) {
+  const EngineOptions& options = loaded.engine->options();
+  spdlog::info("model {}: {}", loaded.model_name, weights);
+  spdlog::info(
+      "device {}; max-model-len {}, max-num-seqs {}, max-num-batched-tokens {}, block-size {}, KV "
+      "cache {:.1f} MiB",
+      loaded.engine->backend().describe(), options.max_model_len, options.max_num_seqs,
+      options.max_num_batched_tokens, options.block_size,
+      static_cast<double>(options.kv_cache_bytes) / (1 << 20));
+}
+
+}  // namespace
+
+Result<LoadedEngine> load_engine(const EngineFlags& flags) {
+  LoadedEngine loaded;
+  ERNIE_TRY(WeightsPtr weights, open_weights(flags));
+  ERNIE_TRY(loaded.tokenizer, open_tokenizer(flags));
+  const DType dtype = compute_dtype(flags, weights->config());
+  ERNIE_TRY_VOID(check_memory(flags, weights->config(), dtype));
+  const BackendOptions options{dtype, flags.threads, flags.isa, flags.mmap};
+  ERNIE_TRY(auto backend, make_backend(flags.device, options));
+  ERNIE_TRY(loaded.identity, model_identity(flags, *weights, dtype));
+  const std::string description = weights->describe();
+  ERNIE_TRY(loaded.engine,
+            Engine::create(std::move(backend), std::move(weights), loaded.tokenizer, flags.engine));
+  loaded.model_name = model_name(flags);
+  if (loaded.tokenizer) loaded.chat_template = detect_chat_template(*loaded.tokenizer);
+  log_engine(loaded, description);
+  return loaded;
+}
+
+}  // namespace ernie
