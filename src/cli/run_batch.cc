@@ -1,0 +1,65 @@
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+
+#include "cli/batch_job.h"
+#include "cli/commands.h"
+#include "cli/engine_flags.h"
+#include "cli/posix_file.h"
+
+namespace ernie {
+namespace {
+
+struct RunBatchFlags {
+  EngineFlags engine;
+  BatchOptions job;
+};
+
+void add_batch_flags(CLI::App& app, BatchOptions& job) {
+  app.add_option("-i,--input-file", job.input,
+                 "Requests in the OpenAI batch format, a JSON object "
+                 "per line")
+      ->required();
+  app.add_option("-o,--output-file", job.output,
+                 "Results in the input's order; while the job runs they are in FILE.journal, from "
+                 "which the same command goes on")
+      ->required();
+  app.add_flag("--overwrite", job.overwrite, "Replace an output file that another job made");
+  app.add_flag("--restart", job.restart, "Forget what an earlier run of this job left");
+  app.add_option("--served-model-name", job.model_names,
+                 "Names for `model` in requests; the first stands in responses (default: the "
+                 "directory's name)");
+  app.add_flag("--skip-model-name-check", job.any_model, "Accept any `model` in requests");
+}
+
+Result<bool> run_batch(RunBatchFlags& flags, const Interrupt& interrupt) {
+  flags.job.quiet = flags.engine.quiet;
+  flags.job.seed = flags.engine.seed;
+  // A name mistyped should not cost the time to load a model.
+  ERNIE_TRY_VOID(FileHandle::open(flags.job.input, O_RDONLY));
+  ERNIE_TRY(LoadedEngine loaded, load_engine(flags.engine));
+  return run_batch_job(loaded, flags.job, interrupt);
+}
+
+}  // namespace
+
+Command add_run_batch_command(CLI::App& app) {
+  const auto flags = std::make_shared<RunBatchFlags>();
+  add_batch_flags(app, flags->job);
+  add_engine_flags(app, flags->engine);
+  return [&app, flags] {
+    start_log(app, flags->engine);
+    const Interrupt interrupt;
+    const auto done = run_batch(*flags, interrupt);
+    if (done) return *done ? 0 : 1;
+    if (done.error().code == ErrorCode::kCancelled) {
+      spdlog::warn("interrupted; the same command goes on from here");
+      return interrupt.exit_code();
+    }
+    spdlog::error("{}", done.error().message);
+    return 2;
+  };
+}
+
+}  // namespace ernie

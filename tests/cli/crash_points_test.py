@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Stops run-batch at every system call that changes a file, in turn; see crash_points.cc.
+
+    crash_points_test.py PROGRAM
+
+After each stop the same command must finish with the output of an unbroken run.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+ROWS = 12
+MODES = {"kill": -9, "torn": -9, "lost": -9, "fail": 2}
+
+
+def write_input(path):
+    with open(path, "w", encoding="utf-8") as file:
+        for i in range(ROWS):
+            body = {"prompt": f"prompt {i}", "max_tokens": 1 + i % 5}
+            file.write(json.dumps({"custom_id": f"r{i}", "method": "POST",
+                                   "url": "/v1/completions", "body": body}) + "\n")
+        file.write("a bad line\n")
+
+
+def run(program, folder, **environment):
+    return subprocess.run([program, "run-batch", "--quiet", "-i", "in.jsonl", "-o", "out.jsonl"],
+                          cwd=folder, env={**os.environ, **environment}, capture_output=True,
+                          check=False)
+
+
+def main():
+    program = os.path.abspath(sys.argv[1])
+    with tempfile.TemporaryDirectory(prefix="ernie-crash-") as folder:
+        output = os.path.join(folder, "out.jsonl")
+        write_input(os.path.join(folder, "in.jsonl"))
+        assert run(program, folder).returncode == 1
+        with open(output, "rb") as file:
+            expected = file.read()
+        assert expected.count(b"\n") == ROWS + 1
+
+        for mode, exit_code in MODES.items():
+            strike = 0
+            while True:
+                strike += 1
+                os.remove(output)
+                struck = run(program, folder, ERNIE_CRASH_AT=str(strike), ERNIE_CRASH_MODE=mode)
+                if struck.returncode == 1:
+                    break
+                where = f"{mode} at call {strike}"
+                if struck.returncode != exit_code:
+                    sys.exit(f"{where}: exit code {struck.returncode}, expected {exit_code}: "
+                             f"{struck.stderr.decode()}")
+                again = run(program, folder)
+                if again.returncode != 1:
+                    sys.exit(f"{where}: the second run ended with {again.returncode}: "
+                             f"{again.stderr.decode()}")
+                with open(output, "rb") as file:
+                    if file.read() != expected:
+                        sys.exit(f"{where}: the output differs from that of an unbroken run")
+                left = sorted(set(os.listdir(folder)) - {"in.jsonl", "out.jsonl"})
+                if left:
+                    sys.exit(f"{where}: left behind {left}")
+            # A row, the header, the file and its folder are each written and synced.
+            if strike < ROWS + 8:
+                sys.exit(f"{mode}: only {strike} calls seen")
+            print(f"{mode}: {strike - 1} points")
+
+
+if __name__ == "__main__":
+    main()
