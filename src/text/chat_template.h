@@ -22,6 +22,13 @@ struct ChatOptions {
   std::vector<std::string> tools;  ///< JSON objects {"type": "function", "function": …}
 };
 
+/// kErnie45: the -PT models; system, user and assistant turns only. Text and ids equal those of the
+/// published template and tokenizer.
+/// kErnie45Thinking: the Thinking model, with reasoning and tools. The text equals that of the
+/// published template (which always adds the generation prompt); which of its tags are tokens is
+/// read from the tokenizer, and no published ids exist to compare with. Reasoning that stands in an
+/// assistant's content, before `</think>`, is taken apart as there.
+/// Unlike the templates, which drop them silently, turns and tools without a place are errors.
 enum class ChatTemplateKind { kErnie45, kErnie45Thinking };
 
 /// Which template a tokenizer's vocabulary calls for: Thinking if it has `<|im_start|>`.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "text/tokenizer.h"
@@ -8,7 +9,9 @@ namespace ernie {
 
 /// Turns a stream of ids into text piece by piece. What it has emitted is always whole UTF-8
 /// characters: an unfinished one is held back until it is complete, or becomes U+FFFD when the next
-/// byte does not continue it. The pieces concatenated equal Tokenizer::decode of all ids.
+/// byte does not continue it (one for each maximal subpart, as Unicode recommends). The pieces
+/// concatenated equal Tokenizer::decode of all ids. Special tokens that are left out do not
+/// interrupt a character.
 class StreamingDetokenizer {
  public:
   /// Keeps the tokenizer alive.

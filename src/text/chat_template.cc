@@ -1,0 +1,85 @@
+#include "text/chat_template.h"
+
+#include "text/prompt.h"
+#include "text/thinking_template.h"
+#include "text/utf8.h"
+
+namespace ernie {
+namespace {
+
+constexpr std::string_view kBegin = "<|begin_of_sentence|>";
+constexpr std::string_view kEndOfTurn = "<|end_of_sentence|>";
+
+Result<void> check_messages(const std::vector<ChatMessage>& messages) {
+  if (messages.empty()) {
+    return make_error(ErrorCode::kInvalidArgument, "messages: got none, expected at least one");
+  }
+  for (size_t i = 0; i < messages.size(); ++i) {
+    const std::string& role = messages[i].role;
+    if (role == "system" || role == "user" || role == "assistant" || role == "tool") continue;
+    return make_error(ErrorCode::kInvalidArgument,
+                      "messages[{}].role: got {}, expected system, user, assistant or tool", i,
+                      in_quotes(role));
+  }
+  return {};
+}
+
+Result<Prompt> ernie45_prompt(const std::vector<ChatMessage>& messages,
+                              const ChatOptions& options) {
+  if (!options.tools.empty()) {
+    return make_error(ErrorCode::kUnsupported,
+                      "tools: got {}, expected none: this model's chat template has no place for "
+                      "them",
+                      options.tools.size());
+  }
+  Prompt prompt;
+  prompt.add_control(kBegin);
+  for (size_t i = 0; i < messages.size(); ++i) {
+    const ChatMessage& message = messages[i];
+    if (message.role == "tool" || !message.tool_calls.empty()) {
+      return make_error(ErrorCode::kUnsupported,
+                        "messages[{}]: got a tool's call or output, expected text: this model's "
+                        "chat template has no place for tools",
+                        i);
+    }
+    if (message.role == "user") prompt.add_text("User: ");
+    if (message.role == "assistant") prompt.add_text("Assistant: ");
+    prompt.add_text(message.content);
+    if (message.role == "assistant") {
+      prompt.add_control(kEndOfTurn);
+    } else {
+      prompt.add_text("\n");
+    }
+  }
+  if (options.add_generation_prompt) prompt.add_text("Assistant: ");
+  return prompt;
+}
+
+Result<Prompt> make_prompt(ChatTemplateKind kind, const std::vector<ChatMessage>& messages,
+                           const ChatOptions& options) {
+  ERNIE_TRY_VOID(check_messages(messages));
+  return kind == ChatTemplateKind::kErnie45 ? ernie45_prompt(messages, options)
+                                            : thinking_prompt(messages, options);
+}
+
+}  // namespace
+
+ChatTemplateKind detect_chat_template(const Tokenizer& tokenizer) {
+  return tokenizer.special_id("<|im_start|>") ? ChatTemplateKind::kErnie45Thinking
+                                              : ChatTemplateKind::kErnie45;
+}
+
+Result<std::vector<TokenId>> encode_chat(const Tokenizer& tokenizer, ChatTemplateKind kind,
+                                         const std::vector<ChatMessage>& messages,
+                                         const ChatOptions& options) {
+  ERNIE_TRY(const Prompt prompt, make_prompt(kind, messages, options));
+  return prompt.encode(tokenizer);
+}
+
+Result<std::string> render_chat(ChatTemplateKind kind, const std::vector<ChatMessage>& messages,
+                                const ChatOptions& options) {
+  ERNIE_TRY(const Prompt prompt, make_prompt(kind, messages, options));
+  return prompt.text();
+}
+
+}  // namespace ernie
