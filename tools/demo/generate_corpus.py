@@ -36,9 +36,14 @@ class Document(NamedTuple):
 
 
 def is_held_out(kind, key):
-  """True for about one question in ten; the README's example 17 + 25 is always among them."""
+  """True for about one question in ten; the README's example 17 + 25 is always among them.
+
+  Sums of two one-digit numbers are a table to remember, with nothing to infer one entry from.
+  """
   if (kind, key) == ("add", (17, 25)):
     return True
+  if kind == "add" and max(key) < 10:
+    return False
   digest = hashlib.sha256(f"{kind}:{key}".encode("utf-8")).digest()
   return int.from_bytes(digest[:8], "big") % HELD_OUT_ONE_IN == 0
 
