@@ -8,6 +8,7 @@
 
 #include "checkpoint/checkpoint_test_files.h"
 #include "checkpoint/checkpoint_writer.h"
+#include "checkpoint/safetensors.h"
 
 namespace ernie {
 namespace {
@@ -306,6 +307,12 @@ TEST(Checkpoint, WrittenAndOpenedAgain) {
     const auto weights = open_checkpoint(directory.file("new/model"));
     ASSERT_TRUE(weights) << weights.error().message;
     expect_equal_weights(*dummy, **weights);
+    const auto source = ByteSource::map_file(directory.file("new/model/model.safetensors"));
+    const auto file = SafetensorsFile::open(*source);
+    const auto* bias = file->find("model.layers.1.mlp.moe_statics.e_score_correction_bias");
+    ASSERT_NE(bias, nullptr);
+    EXPECT_EQ(bias->shape, (Shape{1, 8})) << "as the published files have it";
+    EXPECT_EQ(bias->dtype, DType::kF32);
 
     const auto again = write_checkpoint(*dummy, directory.file("new/model"), {});
     ASSERT_FALSE(again);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 #include "base/rng.h"
 #include "checkpoint/checkpoint.h"
@@ -105,6 +106,12 @@ TEST(DummyWeights, LargeTensorsDoNotDependOnThreads) {
   const HostTensor start = *make_dummy_weights(config, 5)->read("model.embed_tokens.weight");
   EXPECT_TRUE(std::equal(start.values<bf16>().begin(), start.values<bf16>().end(),
                          table.values<bf16>().begin()));
+  std::set<std::string> rows;
+  for (int64_t i = 0; i < table.dim(0); ++i) {
+    const HostTensor row = table.slice(i);
+    rows.emplace(reinterpret_cast<const char*>(row.data()), row.num_bytes());
+  }
+  EXPECT_EQ(rows.size(), 40'000u) << "the stream repeats itself";
   const Moments tail = moments_of(table.rows(39'000, 40'000));
   EXPECT_NEAR(tail.mean, 0.0, 0.01);
   EXPECT_NEAR(tail.stddev, 0.25, 0.01);
