@@ -9,7 +9,6 @@
 ERNIE_EMBED(ernie_demo_config, "config.json");
 ERNIE_EMBED(ernie_demo_weights, "model.safetensors");
 ERNIE_EMBED(ernie_demo_tokenizer_model, "tokenizer.model");
-ERNIE_EMBED(ernie_demo_added_tokens, "added_tokens.json");
 ERNIE_EMBED(ernie_demo_special_tokens_map, "special_tokens_map.json");
 ERNIE_EMBED(ernie_demo_tokenizer_config, "tokenizer_config.json");
 
@@ -23,16 +22,14 @@ ByteSource embedded(const char* name, const std::byte* begin, const std::byte* e
 }  // namespace
 
 DemoModel demo_model() {
-  return {
-      embedded("<demo>/config.json", ernie_demo_config, ernie_demo_config_end),
-      embedded("<demo>/model.safetensors", ernie_demo_weights, ernie_demo_weights_end),
-      embedded("<demo>/tokenizer.model", ernie_demo_tokenizer_model,
-               ernie_demo_tokenizer_model_end),
-      embedded("<demo>/added_tokens.json", ernie_demo_added_tokens, ernie_demo_added_tokens_end),
-      embedded("<demo>/special_tokens_map.json", ernie_demo_special_tokens_map,
-               ernie_demo_special_tokens_map_end),
-      embedded("<demo>/tokenizer_config.json", ernie_demo_tokenizer_config,
-               ernie_demo_tokenizer_config_end)};
+  return {embedded("<demo>/config.json", ernie_demo_config, ernie_demo_config_end),
+          embedded("<demo>/model.safetensors", ernie_demo_weights, ernie_demo_weights_end),
+          embedded("<demo>/tokenizer.model", ernie_demo_tokenizer_model,
+                   ernie_demo_tokenizer_model_end),
+          embedded("<demo>/special_tokens_map.json", ernie_demo_special_tokens_map,
+                   ernie_demo_special_tokens_map_end),
+          embedded("<demo>/tokenizer_config.json", ernie_demo_tokenizer_config,
+                   ernie_demo_tokenizer_config_end)};
 }
 
 }  // namespace ernie

@@ -6,7 +6,7 @@ namespace ernie {
 
 /// The files of models/demo, linked into the program.
 struct DemoModel {
-  ByteSource config, weights, tokenizer_model, added_tokens, special_tokens_map, tokenizer_config;
+  ByteSource config, weights, tokenizer_model, special_tokens_map, tokenizer_config;
 };
 
 DemoModel demo_model();

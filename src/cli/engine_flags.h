@@ -41,6 +41,10 @@ struct LoadedEngine {
   std::string identity;    ///< one line that tells weights and numerics from others
 };
 
+/// The tokenizer that load_engine would take: --tokenizer, else the model's, else the demo's. Null
+/// for random weights that come without one.
+Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const EngineFlags& flags);
+
 /// Opens the model and makes the engine; logs the choices to standard error.
 Result<LoadedEngine> load_engine(const EngineFlags& flags);
 

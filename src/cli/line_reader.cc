@@ -27,10 +27,13 @@ Result<size_t> read_some(const FileHandle& file, char* out, size_t num_bytes) {
 
 }  // namespace
 
-Result<LineReader> LineReader::open(const std::string& path, uint64_t max_bytes) {
-  if (path == "-") return LineReader(FileHandle(::dup(STDIN_FILENO), "<stdin>"), max_bytes);
+Result<LineReader> LineReader::open(const std::string& path, uint64_t max_bytes,
+                                    size_t max_line_bytes) {
+  if (path == "-") {
+    return LineReader(FileHandle(::dup(STDIN_FILENO), "<stdin>"), max_bytes, max_line_bytes);
+  }
   ERNIE_TRY(FileHandle file, FileHandle::open(path, O_RDONLY));
-  return LineReader(std::move(file), max_bytes);
+  return LineReader(std::move(file), max_bytes, max_line_bytes);
 }
 
 Result<std::optional<LineReader::Line>> LineReader::next() {
@@ -65,7 +68,7 @@ Result<bool> LineReader::read_line(Line& line) {
     any = true;
     const size_t newline = buffer_.find('\n', begin_);
     const size_t end = std::min(newline, buffer_.size());
-    if (line.text.size() + (end - begin_) > kMaxLineBytes) line.too_long = true;
+    if (line.text.size() + (end - begin_) > max_line_bytes_) line.too_long = true;
     if (!line.too_long) line.text.append(buffer_, begin_, end - begin_);
     const bool is_end = newline != std::string::npos;
     offset_ += end - begin_ + (is_end ? 1 : 0);

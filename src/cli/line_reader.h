@@ -16,12 +16,13 @@ class LineReader {
  public:
   /// `path`: a file, or "-" for standard input. Reads at most `max_bytes` of it, so that a file
   /// that grows meanwhile looks as it did before.
-  static Result<LineReader> open(const std::string& path, uint64_t max_bytes = UINT64_MAX);
+  static Result<LineReader> open(const std::string& path, uint64_t max_bytes = UINT64_MAX,
+                                 size_t max_line_bytes = kMaxLineBytes);
 
   struct Line {
     std::string text;       ///< without "\n" or "\r\n"; empty if too long
     int64_t number = 0;     ///< from 1, blank lines counted
-    bool too_long = false;  ///< more than kMaxLineBytes
+    bool too_long = false;  ///< more than max_line_bytes
   };
   /// The next line that is not blank; nothing at the end.
   Result<std::optional<Line>> next();
@@ -30,13 +31,14 @@ class LineReader {
   uint64_t offset() const { return offset_; }
 
  private:
-  explicit LineReader(FileHandle file, uint64_t max_bytes)
-      : file_(std::move(file)), left_(max_bytes) {}
+  LineReader(FileHandle file, uint64_t max_bytes, size_t max_line_bytes)
+      : file_(std::move(file)), left_(max_bytes), max_line_bytes_(max_line_bytes) {}
   Result<bool> fill();
   Result<bool> read_line(Line& line);
 
   FileHandle file_;
   uint64_t left_;
+  size_t max_line_bytes_;
   std::string buffer_;
   size_t begin_ = 0;  // of what is unread in the buffer
   int64_t number_ = 0;

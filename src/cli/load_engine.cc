@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/memory_info.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/inspect.h"
 #include "cli/demo_model.h"
 #include "cli/engine_flags.h"
 
@@ -43,20 +44,6 @@ Result<WeightsPtr> open_weights(const EngineFlags& flags) {
   return open_checkpoint(demo.config, demo.weights);
 }
 
-/// Null for random weights that come without a tokenizer: they can be given token ids.
-Result<TokenizerPtr> open_tokenizer(const EngineFlags& flags) {
-  if (!flags.tokenizer.empty()) return Tokenizer::load(flags.tokenizer);
-  if (flags.model.empty()) {
-    const DemoModel demo = demo_model();
-    return Tokenizer::from_files({demo.tokenizer_model, /*added_tokens=*/{},
-                                  demo.special_tokens_map, demo.tokenizer_config});
-  }
-  if (flags.load_format == "dummy" && !fs::exists(flags.model + "/tokenizer.model")) {
-    return TokenizerPtr();
-  }
-  return Tokenizer::load(flags.model);
-}
-
 /// F16 weights are computed with in F32, which holds each of their values exactly.
 DType compute_dtype(const EngineFlags& flags, const ModelConfig& config) {
   if (flags.dtype == "bfloat16") return DType::kBF16;
@@ -64,18 +51,10 @@ DType compute_dtype(const EngineFlags& flags, const ModelConfig& config) {
   return config.dtype == DType::kBF16 ? DType::kBF16 : DType::kF32;
 }
 
-uint64_t weight_bytes(const ModelConfig& config, DType dtype) {
-  uint64_t bytes = 0;
-  for (const TensorSpec& tensor : model_tensors(config)) {
-    const DType stored = tensor.is_float32 ? DType::kF32 : dtype;
-    bytes += static_cast<uint64_t>(tensor.shape.num_elements()) * dtype_bytes(stored);
-  }
-  return bytes;
-}
-
-Result<void> check_memory(const EngineFlags& flags, const ModelConfig& config, DType dtype) {
+Result<void> check_memory(const EngineFlags& flags, ModelConfig config, DType dtype) {
+  config.dtype = dtype;
   const uint64_t available = available_memory_bytes();
-  const uint64_t needed = weight_bytes(config, dtype);
+  const auto needed = static_cast<uint64_t>(weight_bytes(config));
   if (flags.mmap || available == 0 || needed <= available) return {};
   constexpr double kGib = 1 << 30;
   return make_error(
@@ -119,6 +98,19 @@ void log_engine(const LoadedEngine& loaded, const std::string& weights) {
 }
 
 }  // namespace
+
+Result<TokenizerPtr> open_tokenizer(const EngineFlags& flags) {
+  if (!flags.tokenizer.empty()) return Tokenizer::load(flags.tokenizer);
+  if (flags.model.empty()) {
+    const DemoModel demo = demo_model();
+    return Tokenizer::from_files({demo.tokenizer_model, /*added_tokens=*/{},
+                                  demo.special_tokens_map, demo.tokenizer_config});
+  }
+  if (flags.load_format == "dummy" && !fs::exists(flags.model + "/tokenizer.model")) {
+    return TokenizerPtr();
+  }
+  return Tokenizer::load(flags.model);
+}
 
 Result<LoadedEngine> load_engine(const EngineFlags& flags) {
   LoadedEngine loaded;
