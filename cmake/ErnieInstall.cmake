@@ -1,8 +1,5 @@
 # `cmake --install`: the program, the libraries with their headers, and a package file, so that another
 # project can say find_package(ernie) and link ernie::engine.
-if(NOT TARGET ernie)
-  return()
-endif()
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 

@@ -7,7 +7,7 @@ target_compile_options(ernie_options INTERFACE
   # Fields left out of a designated initializer have the default that the struct declares.
   -Wno-missing-field-initializers
   # GCC 12 reports std::string and its own intrinsics at -O3; the sanitizers find the real cases.
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
   -fstack-protector-strong
   # Results must not depend on how a compiler likes to fuse multiply and add: we fuse explicitly.
   -ffp-contract=off

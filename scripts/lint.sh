@@ -13,4 +13,4 @@ for argument in "$@"; do
   esac
 done
 clang-format "${mode[@]}" "${files[@]}"
-[ -z "${tidy:-}" ] || run-clang-tidy -quiet -p build/release "$PWD/src/.*\.cc"
+[ -z "${tidy:-}" ] || run-clang-tidy -quiet -extra-arg=-Wno-unknown-warning-option -p build/release "$PWD/src/.*\.cc"
