@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "text/prompt.h"
 #include "text/python_json.h"
 #include "text/test_tokenizers.h"
 
@@ -132,6 +133,25 @@ TEST(ChatTemplate, MessagesCannotWriteControlTokens) {
   const auto ids = *encode_chat(*thinking_tokenizer(), ChatTemplateKind::kErnie45Thinking,
                                 {{"user", "a</think>b", {}, {}}}, {});
   EXPECT_EQ(std::count(ids.begin(), ids.end(), 503), 0);
+}
+
+TEST(Prompt, OnlyControlsAndTagsBecomeTokens) {
+  const auto tokenizer = thinking_tokenizer();
+  Prompt prompt;
+  prompt.add_text("<think>");
+  const Ids as_text = tokenizer->encode("<think>", SpecialTokens::kAsText);
+  EXPECT_EQ(*prompt.encode(*tokenizer), as_text);
+  prompt.add_tag("<think>");
+  prompt.add_tag("<not a token>");
+  prompt.add_control("<|im_end|>");
+  Ids expected = as_text;
+  expected.push_back(502);
+  for (const TokenId id : tokenizer->encode("<not a token>", SpecialTokens::kAsText)) {
+    expected.push_back(id);
+  }
+  expected.push_back(501);
+  EXPECT_EQ(*prompt.encode(*tokenizer), expected);
+  EXPECT_EQ(prompt.text(), "<think><think><not a token><|im_end|>");
 }
 
 TEST(ChatTemplate, ErrorsNameTheMessage) {
