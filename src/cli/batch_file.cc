@@ -20,13 +20,14 @@ Result<const json::object*> read_envelope(const json::object& object, BatchLine&
   if (!custom_id.empty()) line.custom_id = custom_id;
   if (custom_id.empty()) fields.fail("custom_id", "expected a string, not empty");
   fields.read("method", method);
-  if (method != "POST") fields.fail("method", fmt::format("got \"{}\", expected \"POST\"", method));
+  if (method != "POST")
+    fields.fail("method", fmt::format("got {}, expected \"POST\"", brief(json::value(method))));
   fields.read("url", url);
   line.is_chat = url == "/v1/chat/completions";
   if (!line.is_chat && url != "/v1/completions") {
-    fields.fail("url", fmt::format("got \"{}\", expected \"/v1/completions\" or "
+    fields.fail("url", fmt::format("got {}, expected \"/v1/completions\" or "
                                    "\"/v1/chat/completions\"",
-                                   url));
+                                   brief(json::value(url))));
   }
   const json::value* body = fields.find("body");
   if (body == nullptr || !body->is_object()) fields.fail("body", "expected an object");

@@ -106,7 +106,8 @@ class BatchJob : public GenerationJob {
     BatchLine parsed = parse_batch_line(line.text);
     if (parsed.custom_id && !seen_.insert(*parsed.custom_id) && !parsed.line_error) {
       parsed.line_error = {"duplicate_custom_id",
-                           fmt::format("custom_id: \"{}\" is there already", *parsed.custom_id)};
+                           fmt::format("custom_id: {} is there already",
+                                       brief(boost::json::value(*parsed.custom_id)))};
     }
     return parsed;
   }
@@ -144,8 +145,8 @@ class BatchJob : public GenerationJob {
     for (const std::string& name : names_) {
       if (model == name || last_part == name) return {};
     }
-    return make_error(ErrorCode::kNotFound, "model: got \"{}\", expected \"{}\"", model,
-                      names_.front());
+    return make_error(ErrorCode::kNotFound, "model: got {}, expected \"{}\"",
+                      brief(boost::json::value(model)), names_.front());
   }
 
   ResponseContext response_context(const Row& row) const {

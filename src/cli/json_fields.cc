@@ -84,6 +84,10 @@ void JsonFields::fail(std::string_view name, std::string_view message) {
   if (ok()) problem_ = fmt::format("{}{}: {}", prefix_, name, message);
 }
 
+void JsonFields::fail_with(std::string_view message) {
+  if (ok()) problem_ = prefix_ + std::string(message);
+}
+
 void JsonFields::fail_type(std::string_view name, const json::value& got,
                            std::string_view expected) {
   fail(name, fmt::format("got {}, expected {}", brief(got), expected));
@@ -94,30 +98,18 @@ Result<void> JsonFields::finish() const {
   for (const auto& member : object_) {
     const std::string_view key(member.key().data(), member.key().size());
     if (std::find(known_.begin(), known_.end(), key) == known_.end()) {
-      return make_error(ErrorCode::kInvalidArgument, "{}{}: unknown field", prefix_, key);
+      return make_error(ErrorCode::kInvalidArgument, "{}{}: unknown field", prefix_,
+                        shown_key(key));
     }
   }
   return {};
 }
 
-std::string brief(const json::value& value) {
-  if (value.is_object()) return "an object";
-  if (value.is_array()) return "a list";
-  std::string text = json_text(value);
-  constexpr size_t kMaxBytes = 60;
-  if (text.size() <= kMaxBytes) return text;
-  size_t end = kMaxBytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;
-  return text.substr(0, end) + "…";
-}
-
 std::string_view field_of(std::string_view message) {
-  constexpr std::string_view kNameCharacters =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.[]-";
   const size_t end = message.find(": ");
   if (end == std::string_view::npos) return "";
   const auto name = message.substr(0, end);
-  return name.find_first_not_of(kNameCharacters) == std::string_view::npos ? name : "";
+  return is_plain_name(name) ? name : "";
 }
 
 }  // namespace ernie

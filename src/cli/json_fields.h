@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/json_text.h"
 
 namespace ernie {
 
@@ -36,6 +37,8 @@ class JsonFields {
 
   /// Notes a problem: "name: message".
   void fail(std::string_view name, std::string_view message);
+  /// Notes a problem that an inner reader found.
+  void fail_with(std::string_view message);
   /// Notes "name: got …, expected …".
   void fail_type(std::string_view name, const boost::json::value& got, std::string_view expected);
 
@@ -48,9 +51,6 @@ class JsonFields {
   std::vector<std::string_view> known_;
   std::string problem_;
 };
-
-/// A value for a message: its text, shortened.
-std::string brief(const boost::json::value& value);
 
 /// The field that a message of this form names, "" if it names none.
 std::string_view field_of(std::string_view message);

@@ -70,6 +70,11 @@ TEST(JsonFields, MessagesAreShort) {
   EXPECT_TRUE(parse_json("\"" + chinese.substr(chinese.find('x')).substr(0, 58) + "\""));
 }
 
+TEST(JsonFields, MessagesAreOneLine) {
+  const auto value = parse_json(R"({"a\nb":1})");
+  EXPECT_EQ(problem_of(JsonFields(value->get_object())), R"("a\nb": unknown field)");
+}
+
 TEST(JsonFields, FieldOfAMessage) {
   EXPECT_EQ(field_of("top_p: got 7"), "top_p");
   EXPECT_EQ(field_of("messages[2].role: got 7"), "messages[2].role");

@@ -16,6 +16,7 @@ using json::error_code;
 using json::string_view;
 
 constexpr size_t kMaxDepth = 64;
+constexpr size_t kMaxShownBytes = 60;
 
 /// What Boost's own parser does with the events, and it refuses duplicate keys: of two values for
 /// one key, which one counts would be up to the reader.
@@ -148,7 +149,7 @@ Result<json::value> parse_json(std::string_view text) {
   const size_t consumed = parser.write_some(false, text.data(), text.size(), error);
   if (!parser.handler().duplicate_key().empty()) {
     return make_error(ErrorCode::kCorruptData, "{}: the key is there twice",
-                      parser.handler().duplicate_key());
+                      shown_key(parser.handler().duplicate_key()));
   }
   if (!error && consumed < text.size()) error = json::error::extra_data;
   if (error) {
@@ -162,6 +163,27 @@ std::string json_text(const json::value& value) {
   std::string out;
   append_text(value, out);
   return out;
+}
+
+std::string brief(const json::value& value) {
+  if (value.is_object()) return "an object";
+  if (value.is_array()) return "a list";
+  std::string text = json_text(value);
+  if (text.size() <= kMaxShownBytes) return text;
+  size_t end = kMaxShownBytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;
+  return text.substr(0, end) + "…";
+}
+
+std::string shown_key(std::string_view key) {
+  if (!key.empty() && key.size() <= kMaxShownBytes && is_plain_name(key)) return std::string(key);
+  return brief(json::value(string_view(key.data(), key.size())));
+}
+
+bool is_plain_name(std::string_view text) {
+  return text.find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.[]-") ==
+         std::string_view::npos;
 }
 
 double shortest_decimal(float x) {

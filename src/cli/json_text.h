@@ -19,6 +19,13 @@ Result<boost::json::value> parse_json(std::string_view text);
 /// A number that is not finite becomes null.
 std::string json_text(const boost::json::value& value);
 
+/// A value for a message: its text on one line, shortened.
+std::string brief(const boost::json::value& value);
+/// A key for a message: as it is, or like a string value if it is long or odd.
+std::string shown_key(std::string_view key);
+/// Whether a text looks like a field's name or path: letters, digits, "_", "-", ".", "[" and "]".
+bool is_plain_name(std::string_view text);
+
 /// The double that prints as a float's shortest decimal: -0.1f becomes -0.1.
 double shortest_decimal(float x);
 

@@ -25,6 +25,7 @@ TEST(JsonText, RefusesWhatTwoReadersCouldReadDifferently) {
   EXPECT_EQ(round_trip(R"({"a":1,"b":{"a":2}})"), R"({"a":1,"b":{"a":2}})");
   EXPECT_EQ(round_trip(R"({"a":1,"b":2,"a":3})"), "error: a: the key is there twice");
   EXPECT_EQ(round_trip(R"([{"x":{"k":1,"\u006b":2}}])"), "error: k: the key is there twice");
+  EXPECT_EQ(round_trip(R"({"a\n":1,"a\n":2})"), R"(error: "a\n": the key is there twice)");
 }
 
 TEST(JsonText, RefusesDefects) {

@@ -58,7 +58,8 @@ void read_logit_bias(JsonFields& fields, std::vector<std::pair<int32_t, float>>&
     int32_t id = 0;
     const auto parsed = std::from_chars(key.data(), key.data() + key.size(), id);
     if (parsed.ec != std::errc() || parsed.ptr != key.data() + key.size()) {
-      return fields.fail("logit_bias", fmt::format("got the key \"{}\", expected a token id", key));
+      return fields.fail("logit_bias",
+                         fmt::format("got the key {}, expected a token id", shown_key(key)));
     }
     float bias = 0;
     biases.read(key, bias);
@@ -221,9 +222,7 @@ void read_messages(JsonFields& fields, ApiPrompt& prompt) {
   for (const auto& element : value->get_array()) {
     auto message = parse_message(element, messages.size());
     if (!message) {
-      const std::string& text = message.error().message;
-      const size_t colon = text.find(": ");
-      return fields.fail(text.substr(0, colon), text.substr(colon + 2));
+      return fields.fail_with(message.error().message);
     }
     messages.push_back(*std::move(message));
   }

@@ -117,7 +117,7 @@ TEST(CompletionBody, RefusesWhatIsNotSupported) {
   EXPECT_TRUE(problem_of(completion(R"({"prompt":"p","suffix":"x"})")).starts_with("suffix: "));
   EXPECT_TRUE(problem_of(completion(R"({"prompt":"p","stop":[""]})")).starts_with("stop: "));
   EXPECT_TRUE(problem_of(completion(R"({"prompt":"p","logit_bias":{"a":1}})"))
-                  .starts_with("logit_bias: got the key \"a\""));
+                  .starts_with("logit_bias: got the key a,"));
   EXPECT_TRUE(problem_of(completion(R"({"prompt":"p","logit_bias":{"1":"2"}})"))
                   .starts_with("logit_bias: "));
 }

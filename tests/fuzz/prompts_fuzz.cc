@@ -1,0 +1,40 @@
+// One line of prompts.jsonl: read without harm, and if it is accepted, a result and an error about
+// it can be written as JSON that carries the same id.
+
+#include <boost/json/value.hpp>
+#include <cstdint>
+#include <cstdlib>
+
+#include "cli/json_text.h"
+#include "cli/prompt_file.h"
+
+namespace {
+
+void expect(bool condition) {
+  if (!condition) std::abort();
+}
+
+void check_id(const ernie::PromptLine& line, const std::string& written) {
+  const auto row = ernie::parse_json(written);
+  expect(row.has_value());
+  const std::string expected = line.id.empty() ? "1" : line.id;
+  expect(ernie::json_text(row->at("id")) == expected);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  ernie::PromptDefaults defaults;
+  defaults.chat = size % 2 == 1;
+  const ernie::PromptLine line = ernie::parse_prompt_line(text, defaults);
+  if (!line.request) {
+    expect(!line.error.message.empty() && line.error.message.find('\n') == std::string::npos);
+    check_id(line, ernie::prompt_error_line(line.id, line.error, 1));
+    return 0;
+  }
+  ernie::GenerationResult result;
+  result.text = "x";
+  check_id(line, ernie::prompt_result_line(line.id, 1, *line.request, result, nullptr, true));
+  return 0;
+}
