@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <boost/json.hpp>
 #include <cstdio>
 #include <memory>
@@ -10,8 +8,8 @@
 #include <vector>
 
 #include "cli/commands.h"
-#include "cli/demo_model.h"
-#include "text/tokenizer.h"
+#include "cli/engine_flags.h"
+#include "cli/line_reader.h"
 
 namespace ernie {
 namespace {
@@ -19,7 +17,7 @@ namespace {
 namespace json = boost::json;
 
 // Room for a prompt of 16 MiB with a good part of it escaped.
-constexpr size_t kMaxLineBytes = size_t{64} << 20;
+constexpr size_t kMaxTextLineBytes = size_t{64} << 20;
 
 struct TokenizeFlags {
   std::string tokenizer;
@@ -27,64 +25,7 @@ struct TokenizeFlags {
   bool special = false;
 };
 
-class StandardInput {
- public:
-  struct Line {
-    std::string text;
-    int64_t number = 0;  // from 1
-  };
-
-  // The next line that is not blank, without its end; nothing at the end of the input.
-  Result<std::optional<Line>> next_line() {
-    while (true) {
-      Line line;
-      line.number = ++number_;
-      ERNIE_TRY(const bool found, read_line(line));
-      if (!found) return std::optional<Line>();
-      if (line.text.find_first_not_of(" \t\r") != std::string::npos) {
-        return std::optional<Line>(std::move(line));
-      }
-    }
-  }
-
- private:
-  Result<bool> read_line(Line& line) {
-    bool any = false;
-    while (true) {
-      if (rest_.empty()) {
-        rest_ = {chunk_.data(), std::fread(chunk_.data(), 1, chunk_.size(), stdin)};
-        if (std::ferror(stdin)) return make_error(ErrorCode::kIo, "<stdin>: cannot read");
-        if (rest_.empty()) return any;
-      }
-      any = true;
-      const size_t newline = rest_.find('\n');
-      line.text += rest_.substr(0, newline);
-      rest_.remove_prefix(std::min(newline, rest_.size() - 1) + 1);
-      if (line.text.size() > kMaxLineBytes) {
-        return make_error(ErrorCode::kInvalidArgument,
-                          "<stdin>: line {}: got more than {} bytes, expected at most as many",
-                          line.number, kMaxLineBytes);
-      }
-      if (newline != std::string_view::npos) return true;
-    }
-  }
-
-  std::array<char, 1 << 16> chunk_;
-  std::string_view rest_;
-  int64_t number_ = 0;
-};
-
-Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const std::string& path) {
-  if (!path.empty()) return Tokenizer::load(path);
-  const DemoModel demo = demo_model();
-  Tokenizer::Files files;
-  files.model = demo.tokenizer_model;
-  files.special_tokens_map = demo.special_tokens_map;
-  files.tokenizer_config = demo.tokenizer_config;
-  return Tokenizer::from_files(files);
-}
-
-Result<json::value> parse_line(const StandardInput::Line& line, std::string_view expected) {
+Result<json::value> parse_line(const LineReader::Line& line, std::string_view expected) {
   boost::system::error_code code;
   json::value value = json::parse(line.text, code);
   if (!code) return value;
@@ -92,13 +33,12 @@ Result<json::value> parse_line(const StandardInput::Line& line, std::string_view
                     line.number, code.message(), expected);
 }
 
-Error wrong_kind(const StandardInput::Line& line, const json::value& got,
-                 std::string_view expected) {
+Error wrong_kind(const LineReader::Line& line, const json::value& got, std::string_view expected) {
   return make_error(ErrorCode::kInvalidArgument, "<stdin>: line {}: got a JSON {}, expected {}",
                     line.number, json::to_string(got.kind()), expected);
 }
 
-Result<std::string> encode_line(const Tokenizer& tokenizer, const StandardInput::Line& line,
+Result<std::string> encode_line(const Tokenizer& tokenizer, const LineReader::Line& line,
                                 bool parse_special) {
   constexpr std::string_view kExpected = "a JSON string";
   ERNIE_TRY(const json::value value, parse_line(line, kExpected));
@@ -109,7 +49,7 @@ Result<std::string> encode_line(const Tokenizer& tokenizer, const StandardInput:
   return fmt::format("[{}]\n", fmt::join(ids, ","));
 }
 
-Result<std::string> decode_line(const Tokenizer& tokenizer, const StandardInput::Line& line,
+Result<std::string> decode_line(const Tokenizer& tokenizer, const LineReader::Line& line,
                                 bool keep_special) {
   constexpr std::string_view kExpected = "a JSON array of token ids";
   ERNIE_TRY(const json::value value, parse_line(line, kExpected));
@@ -131,11 +71,16 @@ Result<std::string> decode_line(const Tokenizer& tokenizer, const StandardInput:
 }
 
 Result<void> tokenize(const TokenizeFlags& flags) {
-  ERNIE_TRY(const auto tokenizer, open_tokenizer(flags.tokenizer));
-  const auto input = std::make_unique<StandardInput>();
+  ERNIE_TRY(const auto tokenizer, open_tokenizer({.tokenizer = flags.tokenizer}));
+  ERNIE_TRY(LineReader input, LineReader::open("-", UINT64_MAX, kMaxTextLineBytes));
   while (true) {
-    ERNIE_TRY(const auto line, input->next_line());
+    ERNIE_TRY(const auto line, input.next());
     if (!line) return {};
+    if (line->too_long) {
+      return make_error(ErrorCode::kInvalidArgument,
+                        "<stdin>: line {}: got more than {} bytes, expected at most as many",
+                        line->number, kMaxTextLineBytes);
+    }
     ERNIE_TRY(const std::string output, flags.decode
                                             ? decode_line(*tokenizer, *line, flags.special)
                                             : encode_line(*tokenizer, *line, flags.special));
