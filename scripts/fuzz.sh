@@ -13,7 +13,7 @@ if [ "$1" = "--seconds" ]; then seconds=${2:-}; shift 2 || usage; else seconds=$
 [ "$seconds" -gt 0 ] 2>/dev/null || usage
 only=" $* "
 
-./scripts/build.sh fuzz
+./scripts/build.sh fuzz fuzzers
 build=build/fuzz
 mkdir -p "$build/findings"
 
