@@ -16,11 +16,10 @@ namespace ernie {
 /// Memory, weight preparation and operations of one device.
 ///
 /// Laws that every backend keeps:
-/// - Batch invariance. What an operation computes for one token is a function of that token's
-/// inputs
-///   and its own sequence alone, bit for bit: not of the other rows, of how a prompt was cut into
-///   chunks, of the cache blocks used, or of the number of threads. So reductions have a fixed
-///   order that only the operand's shape and the position determine.
+/// - Batch invariance. What an operation computes for one token is a function of its inputs and its
+///   own sequence alone, bit for bit: not of the other rows, of how a prompt was cut into chunks,
+///   of the cache blocks used, or of the number of threads. So reductions have a fixed order that
+///   only the operand's shape and the position determine.
 /// - Operations enqueue and return; only `copy_out` and `synchronize` wait.
 /// - Nothing is allocated in a step once the largest batch was seen.
 /// - Outputs may not alias inputs unless the operation says so.

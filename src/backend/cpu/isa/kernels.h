@@ -2,8 +2,7 @@
 
 /// The inner loops of the cpu backend, one set per instruction set. Every set computes the same
 /// bits: sums run in 16 float32 lanes (element i in lane i % 16, fused multiply-add) that are added
-/// pairwise at the end, and everything else is elementwise. So an answer does not depend on the
-/// processor.
+/// pairwise XX
 
 #include <cstdint>
 
