@@ -1,9 +1,11 @@
 #include "cli/batch_job.h"
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <boost/unordered/unordered_flat_set.hpp>
+#include <charconv>
 #include <filesystem>
 #include <unordered_map>
 
@@ -17,14 +19,16 @@
 namespace ernie {
 namespace {
 
-/// The settings besides model and input that an output depends on.
+constexpr std::string_view kMaxModelLen = "max-model-len=";
+
+std::string journal_path(const std::string& output) { return output + ".journal"; }
+
 JobFingerprint make_fingerprint(const LoadedEngine& loaded, const BatchOptions& options,
-                                const InputSummary& input) {
-  const auto& engine = loaded.engine->options();
+                                int64_t max_model_len, const InputSummary& input) {
   JobFingerprint job;
   job.input = fmt::format("{} bytes, checksum {:016x}", input.num_bytes, input.checksum);
   job.model = loaded.identity;
-  job.settings = fmt::format("max-model-len={} seed={} names={} any-model={}", engine.max_model_len,
+  job.settings = fmt::format("{}{} seed={} names={} any-model={}", kMaxModelLen, max_model_len,
                              options.seed, fmt::join(options.model_names, ","), options.any_model);
   return job;
 }
@@ -248,16 +252,32 @@ Result<void> compute_rows(LoadedEngine& loaded, const BatchOptions& options, con
 
 }  // namespace
 
+int64_t max_model_len_of_journal(const std::string& output) {
+  constexpr size_t kMaxHeaderBytes = 65536;
+  const auto file = FileHandle::open(journal_path(output), O_RDONLY);
+  if (!file) return 0;
+  const auto head = file->read_at(0, kMaxHeaderBytes);
+  if (!head) return 0;
+  const std::string_view line = std::string_view(*head).substr(0, head->find('\n'));
+  const size_t at = line.find(kMaxModelLen);
+  if (at == std::string_view::npos) return 0;
+  int64_t max_model_len = 0;
+  std::from_chars(line.data() + at + kMaxModelLen.size(), line.data() + line.size(), max_model_len);
+  return std::max<int64_t>(max_model_len, 0);
+}
+
 Result<bool> run_batch_job(LoadedEngine& loaded, const BatchOptions& options,
                            const Interrupt& interrupt) {
   ERNIE_TRY_VOID(check_paths(options));
   ERNIE_TRY(const InputSummary input, summarize_input(options.input));
-  const JobFingerprint fingerprint = make_fingerprint(loaded, options, input);
-  const std::string job = to_text(fingerprint);
+  const JobFingerprint fingerprint =
+      make_fingerprint(loaded, options, loaded.engine->options().max_model_len, input);
+  // What the user asked for names the rows, so that they are recognised without a journal.
+  const std::string job = to_text(make_fingerprint(loaded, options, options.max_model_len, input));
   const auto existing =
       options.restart ? BatchJournal::Existing::kDiscard : BatchJournal::Existing::kContinue;
-  ERNIE_TRY(BatchJournal journal,
-            BatchJournal::open(options.output + ".journal", fingerprint, input.num_rows, existing));
+  ERNIE_TRY(BatchJournal journal, BatchJournal::open(journal_path(options.output), fingerprint,
+                                                     input.num_rows, existing));
   ERNIE_TRY(const auto finished, inspect_output(options, job, input));
   if (finished && finished->is_of_job && !options.restart) {
     spdlog::info("{}: finished already, nothing to do", options.output);

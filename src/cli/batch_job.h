@@ -16,8 +16,13 @@ struct BatchOptions {
   std::vector<std::string> model_names;  ///< further names the model answers to; the first stands
                                          ///< in responses
   bool quiet = false;
-  uint64_t seed = 0;  ///< for requests that give none
+  uint64_t seed = 0;          ///< for requests that give none
+  int64_t max_model_len = 0;  ///< as asked for; 0: what the engine chose
 };
+
+/// The context length of the job that `output`'s journal belongs to; 0 if there is none. An engine
+/// that chooses by free memory could choose another one the next time, and rows depend on it.
+int64_t max_model_len_of_journal(const std::string& output);
 
 /// Works through an OpenAI batch file. While it runs, finished rows are in `<output>.journal`; at
 /// the end they become `<output>` in the input's order. Stopped at any point, by whatever means,

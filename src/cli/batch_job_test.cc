@@ -136,6 +136,18 @@ TEST_F(BatchJobTest, AnotherModelIsAnotherJob) {
   EXPECT_FALSE(run());
 }
 
+TEST_F(BatchJobTest, TheJournalTellsTheContextLength) {
+  EXPECT_EQ(max_model_len_of_journal(options_.output), 0);
+  for (const auto& [contents, expected] : {std::pair{"x\ty\tmax-model-len=512 seed=0\t1\n", 512},
+                                           {"", 0},
+                                           {"max-model-len=", 0},
+                                           {"x\nmax-model-len=7", 0},
+                                           {"max-model-len=-7\n", 0}}) {
+    ASSERT_TRUE(write_file_atomically(options_.output + ".journal", contents));
+    EXPECT_EQ(max_model_len_of_journal(options_.output), expected) << contents;
+  }
+}
+
 TEST_F(BatchJobTest, EmptyInput) {
   write_input("\n\n");
   ASSERT_TRUE(*run());

@@ -12,10 +12,12 @@ constexpr size_t kMaxShownBytes = 60;
 
 std::string shown_value(const CLI::Option& option) {
   const bool given = option.count() > 0;
+  if (option.get_items_expected_max() == 0) return given ? "true" : "false";
   std::string value =
       given ? fmt::format("{}", fmt::join(option.results(), ",")) : option.get_default_str();
   if (value.size() > kMaxShownBytes) value = value.substr(0, kMaxShownBytes) + "…";
-  return value.find_first_of(" \n") == std::string::npos ? value : fmt::format("{:?}", value);
+  const bool is_plain = !value.empty() && value.find_first_of(" \n") == std::string::npos;
+  return is_plain ? value : fmt::format("{:?}", value);
 }
 
 void add_log_flags(CLI::App& app, EngineFlags& flags) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/crc.hpp>
+#include <chrono>
 #include <filesystem>
 
 #include "backend/registry.h"
@@ -21,6 +22,7 @@ using TokenizerPtr = std::shared_ptr<const Tokenizer>;
 
 constexpr uint64_t kMaxConfigBytes = uint64_t{1} << 20;
 constexpr size_t kIdentityBytes = size_t{1} << 16;
+constexpr auto kLoadLogInterval = std::chrono::seconds(5);
 
 /// The shape for random weights: a preset's name, a config.json, or a directory with one.
 Result<ModelConfig> dummy_config(const std::string& model) {
@@ -53,15 +55,15 @@ DType compute_dtype(const EngineFlags& flags, const ModelConfig& config) {
 
 Result<void> check_memory(const EngineFlags& flags, ModelConfig config, DType dtype) {
   config.dtype = dtype;
+  const bool has_file = flags.load_format != "dummy";
   const uint64_t available = available_memory_bytes();
   const auto needed = static_cast<uint64_t>(weight_bytes(config));
-  if (flags.mmap || available == 0 || needed <= available) return {};
+  if ((flags.mmap && has_file) || available == 0 || needed <= available) return {};
   constexpr double kGib = 1 << 30;
   return make_error(
-      ErrorCode::kOutOfMemory,
-      "weights: need {:.1f} GiB in {}, {:.1f} GiB of memory are free; --mmap computes "
-      "from the mapped file instead",
-      static_cast<double>(needed) / kGib, dtype_name(dtype), static_cast<double>(available) / kGib);
+      ErrorCode::kOutOfMemory, "weights: need {:.1f} GiB in {}, {:.1f} GiB of memory are free{}",
+      static_cast<double>(needed) / kGib, dtype_name(dtype), static_cast<double>(available) / kGib,
+      has_file ? "; --mmap computes from the mapped file instead" : "");
 }
 
 std::string model_name(const EngineFlags& flags) {
@@ -84,6 +86,16 @@ Result<std::string> model_identity(const EngineFlags& flags, const WeightSource&
   return fmt::format("{} {:016x} {} {} {} {}", model_name(flags), checksum.checksum(),
                      flags.load_format, dtype_name(dtype), flags.device,
                      flags.isa.empty() ? "best" : flags.isa);
+}
+
+/// Tells how far loading is, but not of a model that loads in seconds.
+LoadProgress log_loading(int64_t num_layers) {
+  using Clock = std::chrono::steady_clock;
+  return [num_layers, last = Clock::now()](int64_t num_ready) mutable {
+    if (Clock::now() - last < kLoadLogInterval) return;
+    spdlog::info("loading: {} of {} layers", num_ready, num_layers);
+    last = Clock::now();
+  };
 }
 
 void log_engine(const LoadedEngine& loaded, const std::string& weights) {
@@ -122,8 +134,9 @@ Result<LoadedEngine> load_engine(const EngineFlags& flags) {
   ERNIE_TRY(auto backend, make_backend(flags.device, options));
   ERNIE_TRY(loaded.identity, model_identity(flags, *weights, dtype));
   const std::string description = weights->describe();
-  ERNIE_TRY(loaded.engine,
-            Engine::create(std::move(backend), std::move(weights), loaded.tokenizer, flags.engine));
+  const LoadProgress progress = log_loading(weights->config().num_layers);
+  ERNIE_TRY(loaded.engine, Engine::create(std::move(backend), std::move(weights), loaded.tokenizer,
+                                          flags.engine, progress));
   loaded.model_name = model_name(flags);
   if (loaded.tokenizer) loaded.chat_template = detect_chat_template(*loaded.tokenizer);
   log_engine(loaded, description);

@@ -36,6 +36,10 @@ void add_batch_flags(CLI::App& app, BatchOptions& job) {
 Result<bool> run_batch(RunBatchFlags& flags, const Interrupt& interrupt) {
   flags.job.quiet = flags.engine.quiet;
   flags.job.seed = flags.engine.seed;
+  flags.job.max_model_len = flags.engine.engine.max_model_len;
+  if (flags.job.max_model_len == 0 && !flags.job.restart) {
+    flags.engine.engine.max_model_len = max_model_len_of_journal(flags.job.output);
+  }
   // A name mistyped should not cost the time to load a model.
   ERNIE_TRY_VOID(FileHandle::open(flags.job.input, O_RDONLY));
   ERNIE_TRY(LoadedEngine loaded, load_engine(flags.engine));
