@@ -36,7 +36,8 @@ def main():
         (source / "library_example.cc").write_text(
             (ROOT / "tests/docs/library_example.cc").read_text())
         run("cmake", "--install", build, "--prefix", prefix)
-        run("cmake", "-S", source, "-B", source / "build", f"-DCMAKE_PREFIX_PATH={prefix}",
+        run("cmake", "-G", "Ninja", "-S", source, "-B", source / "build",
+            f"-DCMAKE_PREFIX_PATH={prefix}",
             f"-DCMAKE_CXX_COMPILER={compiler}", "-DCMAKE_BUILD_TYPE=Release")
         run("cmake", "--build", source / "build")
         answer = run(source / "build/app", ROOT / "models/demo", "17 + 25 =")
