@@ -14,7 +14,10 @@ ALLOWED = {
     "model": ["checkpoint", "backend", "base"],
     "kv": ["base"],
     "engine": ["kv", "model", "text", "backend", "checkpoint", "base"],
-    "cli": ["engine", "kv", "model", "text", "backend", "checkpoint", "base"],
+    "report": ["base"],
+    "verify": ["report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
+    "bench": ["report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
+    "cli": ["verify", "bench", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
 }
 DEVICES = {"reference", "cpu"}  # folders of backend/: none may include another
 # Files compiled for an instruction set: an inline function of any other header could be emitted with
