@@ -34,7 +34,7 @@ class Backend {
   virtual std::string_view name() const = 0;
   /// One line for the start-up log: instruction set, threads, numerics.
   virtual std::string describe() const = 0;
-  /// F32 or BF16: what activations between operations are stored in.
+  /// F32 or BF16, or F64 for an oracle: what activations between operations are stored in.
   virtual DType activation_dtype() const = 0;
 
   // ---- Memory -------------------------------------------------------------------------------

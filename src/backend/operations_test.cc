@@ -273,6 +273,28 @@ TEST_P(Operations, Experts) {
 INSTANTIATE_TEST_SUITE_P(, Operations, ::testing::ValuesIn(cpu::runnable_isas()),
                          [](const auto& test) { return test.param; });
 
+// 1 + 2^-40 is no float: an oracle that stored one anywhere would lose it.
+TEST(ReferenceInDouble, RoundsNothing) {
+  const auto oracle = make_backend("reference", {.dtype = DType::kF64}).value();
+  ASSERT_EQ(oracle->activation_dtype(), DType::kF64);
+  const double x[] = {1 + 0x1p-40, 3.0};
+  double y[2] = {NAN, NAN};
+  const auto tensor = [](double* p) { return Tensor{p, DType::kF64, {1, 2}}; };
+  const Tensor in = tensor(const_cast<double*>(x)), out = tensor(y);
+  HostTensor identity = HostTensor::allocate(DType::kF32, {2, 2});
+  identity.mutable_values<float>()[0] = identity.mutable_values<float>()[3] = 1;
+  const OperandPtr matrix = oracle->prepare_matrix({&identity, 1}, MatrixUse::kLinear).value();
+  oracle->linear(in, *matrix, out);
+  EXPECT_EQ(y[0], 1 + 0x1p-40);
+  oracle->add(in, in, out);
+  EXPECT_EQ(y[0], 2 + 0x1p-39);
+  HostTensor ones = HostTensor::allocate(DType::kF32, {2});
+  for (float& one : ones.mutable_values<float>()) one = 1;
+  const OperandPtr weight = oracle->prepare_vector(ones, VectorUse::kNorm).value();
+  oracle->rms_norm(in, *weight, 0.0f, out);
+  EXPECT_DOUBLE_EQ(y[0], x[0] / std::sqrt((x[0] * x[0] + 9) / 2));
+}
+
 TEST(Registry, RefusesWhatItDoesNotKnowWithTheChoices) {
   const auto message = [](const std::string& name, const BackendOptions& options) {
     const auto backend = make_backend(name, options);

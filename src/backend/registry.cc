@@ -12,7 +12,8 @@ std::vector<std::string> backend_names() { return {"cpu", "reference"}; }
 
 Result<std::unique_ptr<Backend>> make_backend(const std::string& name,
                                               const BackendOptions& options) {
-  if (options.dtype != DType::kF32 && options.dtype != DType::kBF16) {
+  const bool is_oracle = name == "reference" && options.dtype == DType::kF64;
+  if (options.dtype != DType::kF32 && options.dtype != DType::kBF16 && !is_oracle) {
     return make_error(ErrorCode::kInvalidArgument, "dtype: got {}, expected F32 or BF16",
                       dtype_name(options.dtype));
   }

@@ -10,7 +10,7 @@ namespace ernie {
 
 struct BackendOptions {
   /// F32 or BF16: what weights and cached keys and values are stored in, and, on the reference
-  /// backend, where results are rounded.
+  /// backend, where results are rounded. F64, there only: nothing is rounded.
   DType dtype = DType::kBF16;
   int num_threads = 0;  ///< 0: every processor this process may use
   std::string isa;  ///< of the cpu backend: "" for the best here, or "portable", "avx2", "avx512"

@@ -7,36 +7,36 @@ namespace ernie::reference {
 namespace {
 
 /// Writes `values` (head_dim of them, from a qkv row) to a cached head.
-void copy_head(const std::vector<float>& row, int64_t offset, const Tensor& head) {
+void copy_head(const Row& row, int64_t offset, const Tensor& head) {
   const auto begin = row.begin() + offset;
-  write_row(head, 0, std::vector<float>(begin, begin + head.dim(1)));
+  write_row(head, 0, Row(begin, begin + head.dim(1)));
 }
 
 /// Attention of one query head over the keys in `slots`, in order.
-std::vector<float> attend(const std::vector<float>& query, const std::vector<int64_t>& slots,
-                          const ReferenceKvCache& cache, int64_t layer, int64_t kv_head,
-                          DType act) {
+Row attend(const Row& query, const std::vector<int64_t>& slots, const ReferenceKvCache& cache,
+           int64_t layer, int64_t kv_head, DType act) {
   // The scale is a float32 number in the original, and the score is stored before it is applied.
-  const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(query.size())));
-  std::vector<float> scores;
+  const DType wide = arithmetic_of(act);
+  const double scale = rounded(wide, 1.0 / std::sqrt(static_cast<double>(query.size())));
+  Row scores;
   for (const int64_t slot : slots) {
-    const std::vector<float> key = read_row(cache.key(layer, slot, kv_head), 0);
+    const Row key = read_row(cache.key(layer, slot, kv_head), 0);
     double dot = 0;
     for (size_t i = 0; i < key.size(); ++i) {
-      dot += static_cast<double>(query[i]) * static_cast<double>(key[i]);
+      dot += query[i] * key[i];
     }
-    scores.push_back(rounded(act, static_cast<double>(rounded(act, dot) * scale)));
+    scores.push_back(rounded(act, rounded(wide, rounded(act, dot) * scale)));
   }
   const double max = *std::max_element(scores.begin(), scores.end());
   double sum = 0;
-  for (const float score : scores) sum += std::exp(static_cast<double>(score) - max);
-  std::vector<double> out(query.size());
+  for (const double score : scores) sum += std::exp(score - max);
+  Row out(query.size());
   for (size_t n = 0; n < slots.size(); ++n) {
-    const double probability = rounded(act, std::exp(static_cast<double>(scores[n]) - max) / sum);
-    const std::vector<float> value = read_row(cache.value(layer, slots[n], kv_head), 0);
-    for (size_t i = 0; i < out.size(); ++i) out[i] += probability * static_cast<double>(value[i]);
+    const double probability = rounded(act, std::exp(scores[n] - max) / sum);
+    const Row value = read_row(cache.value(layer, slots[n], kv_head), 0);
+    for (size_t i = 0; i < out.size(); ++i) out[i] += probability * value[i];
   }
-  return {out.begin(), out.end()};
+  return out;
 }
 
 }  // namespace
@@ -44,7 +44,7 @@ std::vector<float> attend(const std::vector<float>& query, const std::vector<int
 void store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
               const ReferenceKvCache& cache, int64_t layer) {
   for (int64_t t = 0; t < qkv.dim(0); ++t) {
-    const std::vector<float> row = read_row(qkv, t);
+    const Row row = read_row(qkv, t);
     const int64_t slot = slot_mapping.ptr<int32_t>()[t];
     for (int64_t h = 0; h < layout.num_kv_heads; ++h) {
       copy_head(row, layout.key_offset() + h * layout.head_dim, cache.key(layer, slot, h));
@@ -67,11 +67,11 @@ void attention(const Tensor& qkv, const QkvLayout& layout, const ReferenceKvCach
       for (int64_t n = 0; n < num_keys; ++n) {
         slots.push_back(blocks[static_cast<size_t>(n / block_size)] * block_size + n % block_size);
       }
-      const std::vector<float> row = read_row(qkv, t);
-      std::vector<float> heads;
+      const Row row = read_row(qkv, t);
+      Row heads;
       for (int64_t h = 0; h < layout.num_heads; ++h) {
         const auto query = row.begin() + h * layout.head_dim;
-        const std::vector<float> head =
+        const Row head =
             attend({query, query + layout.head_dim}, slots, cache, layer, h / group, out.dtype);
         heads.insert(heads.end(), head.begin(), head.end());
       }

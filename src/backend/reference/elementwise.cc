@@ -10,14 +10,15 @@ void embed(const Tensor& token_ids, const Matrix& table, const Tensor& out) {
 }
 
 void rms_norm(const Tensor& x, const Vector& weight, float eps, const Tensor& out) {
+  const DType wide = arithmetic_of(out.dtype);
   for (int64_t t = 0; t < x.dim(0); ++t) {
-    std::vector<float> row = read_row(x, t);
+    Row row = read_row(x, t);
     double sum_of_squares = 0;
-    for (const float v : row) sum_of_squares += static_cast<double>(v) * static_cast<double>(v);
+    for (const double v : row) sum_of_squares += v * v;
     const double mean = sum_of_squares / static_cast<double>(row.size());
-    const auto scale = static_cast<float>(1.0 / std::sqrt(mean + static_cast<double>(eps)));
+    const double scale = rounded(wide, 1.0 / std::sqrt(mean + static_cast<double>(eps)));
     for (size_t i = 0; i < row.size(); ++i) {
-      row[i] = weight.values()[i] * rounded(out.dtype, static_cast<double>(row[i] * scale));
+      row[i] = weight.values()[i] * rounded(out.dtype, rounded(wide, row[i] * scale));
     }
     write_row(out, t, row);
   }
@@ -26,8 +27,8 @@ void rms_norm(const Tensor& x, const Vector& weight, float eps, const Tensor& ou
 void silu_mul(const Tensor& gate_up, const Tensor& out) {
   const auto width = static_cast<size_t>(out.dim(1));
   for (int64_t t = 0; t < out.dim(0); ++t) {
-    const std::vector<float> both = read_row(gate_up, t);
-    std::vector<float> row(width);
+    const Row both = read_row(gate_up, t);
+    Row row(width);
     for (size_t i = 0; i < width; ++i) {
       const double gate = both[i];
       row[i] = rounded(out.dtype, gate / (1.0 + std::exp(-gate))) * both[width + i];
@@ -37,9 +38,11 @@ void silu_mul(const Tensor& gate_up, const Tensor& out) {
 }
 
 void add(const Tensor& x, const Tensor& y, const Tensor& out) {
-  for (int64_t i = 0; i < out.shape.num_elements(); ++i) {
-    store_float(out.dtype, out.data, i,
-                load_float(x.dtype, x.data, i) + load_float(y.dtype, y.data, i));
+  for (int64_t t = 0; t < out.dim(0); ++t) {
+    Row sum = read_row(x, t);
+    const Row other = read_row(y, t);
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += other[i];
+    write_row(out, t, sum);
   }
 }
 

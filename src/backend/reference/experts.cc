@@ -7,26 +7,25 @@
 namespace ernie::reference {
 namespace {
 
-std::vector<float> softmax(const std::vector<float>& logits) {
+std::vector<float> softmax(const Row& logits) {
   const double max = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
-  for (const float x : logits) sum += std::exp(static_cast<double>(x) - max);
+  for (const double x : logits) sum += std::exp(x - max);
   std::vector<float> p;
-  for (const float x : logits)
-    p.push_back(static_cast<float>(std::exp(static_cast<double>(x) - max) / sum));
+  for (const double x : logits) p.push_back(static_cast<float>(std::exp(x - max) / sum));
   return p;
 }
 
 /// down(silu(gate x) * (up x)), each stored value rounded to `act`.
-std::vector<float> swiglu(const Experts::Expert& expert, const std::vector<float>& x, DType act) {
-  std::vector<float> hidden(static_cast<size_t>(expert.gate.dim(0)));
+Row swiglu(const Experts::Expert& expert, const Row& x, DType act) {
+  Row hidden(static_cast<size_t>(expert.gate.dim(0)));
   for (size_t i = 0; i < hidden.size(); ++i) {
     const double gate = rounded(act, expert.gate.dot(static_cast<int64_t>(i), x));
-    const float up = rounded(act, expert.up.dot(static_cast<int64_t>(i), x));
-    const float activated = rounded(act, gate / (1.0 + std::exp(-gate)));
-    hidden[i] = rounded(act, static_cast<double>(activated * up));
+    const double up = rounded(act, expert.up.dot(static_cast<int64_t>(i), x));
+    const double activated = rounded(act, gate / (1.0 + std::exp(-gate)));
+    hidden[i] = rounded(act, activated * up);
   }
-  std::vector<float> out(static_cast<size_t>(expert.down.dim(0)));
+  Row out(static_cast<size_t>(expert.down.dim(0)));
   for (size_t i = 0; i < out.size(); ++i) {
     out[i] = rounded(act, expert.down.dot(static_cast<int64_t>(i), hidden));
   }
@@ -41,12 +40,16 @@ void route(const Tensor& logits, const Vector& bias, float norm_min, const Tenso
   for (int64_t t = 0; t < logits.dim(0); ++t) {
     const std::vector<float> p = softmax(read_row(logits, t));
     std::vector<float> key(p.size());
-    for (size_t e = 0; e < p.size(); ++e) key[e] = p[e] + bias.values()[e];
+    for (size_t e = 0; e < p.size(); ++e) key[e] = p[e] + static_cast<float>(bias.values()[e]);
     std::vector<int32_t> order(p.size());
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
-      return key[static_cast<size_t>(a)] > key[static_cast<size_t>(b)];
-    });
+    // A row with NaN has no right answer, but it must have one: NaN counts as the least.
+    const auto rank = [&](int32_t e) {
+      const float value = key[static_cast<size_t>(e)];
+      return std::isnan(value) ? -INFINITY : value;
+    };
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int32_t a, int32_t b) { return rank(a) > rank(b); });
     float sum = 0;
     for (int64_t j = 0; j < k; ++j) sum += p[static_cast<size_t>(order[static_cast<size_t>(j)])];
     const float denominator = std::max(sum, norm_min);
@@ -63,25 +66,23 @@ void experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_wei
              const Experts& experts, const Tensor& out) {
   const DType act = out.dtype;
   for (int64_t t = 0; t < x.dim(0); ++t) {
-    const std::vector<float> input = read_row(x, t);
+    const Row input = read_row(x, t);
     std::vector<std::pair<int32_t, float>> chosen;
     for (size_t j = 0; j < static_cast<size_t>(expert_ids.dim(1)); ++j) {
       chosen.emplace_back(expert_ids.row<int32_t>(t)[j], expert_weights.row<float>(t)[j]);
     }
     std::sort(chosen.begin(), chosen.end());
-    // In float32 the sum is wide; in bfloat16 the original stores it after each expert.
-    std::vector<double> sum(input.size());
+    // Without bfloat16 the sum is wide; in bfloat16 the original stores it after each expert.
+    Row sum(input.size());
     for (const auto& [id, weight] : chosen) {
-      const std::vector<float> y = swiglu(experts.expert(id), input, act);
-      const float w = rounded(act, static_cast<double>(weight));
+      const Row y = swiglu(experts.expert(id), input, act);
+      const double w = rounded(act, static_cast<double>(weight));
       for (size_t i = 0; i < sum.size(); ++i) {
-        const double term = static_cast<double>(y[i]) * static_cast<double>(w);
-        sum[i] = act == DType::kBF16 ? static_cast<double>(rounded(
-                                           act, sum[i] + static_cast<double>(rounded(act, term))))
-                                     : sum[i] + term;
+        const double term = y[i] * w;
+        sum[i] = act == DType::kBF16 ? rounded(act, sum[i] + rounded(act, term)) : sum[i] + term;
       }
     }
-    write_row(out, t, {sum.begin(), sum.end()});
+    write_row(out, t, sum);
   }
 }
 

@@ -3,11 +3,11 @@
 namespace ernie::reference {
 
 void linear(const Tensor& x, const Matrix& weight, const Tensor& out) {
-  std::vector<float> row(static_cast<size_t>(weight.dim(0)));
+  Row row(static_cast<size_t>(weight.dim(0)));
   for (int64_t t = 0; t < x.dim(0); ++t) {
-    const std::vector<float> input = read_row(x, t);
+    const Row input = read_row(x, t);
     for (size_t o = 0; o < row.size(); ++o) {
-      row[o] = static_cast<float>(weight.dot(static_cast<int64_t>(o), input));
+      row[o] = weight.dot(static_cast<int64_t>(o), input);
     }
     write_row(out, t, row);
   }

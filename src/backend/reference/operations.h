@@ -1,10 +1,10 @@
 #pragma once
 
 /// The operations of backend.h as plainly as they can be written: scalar, sums in double, one
-/// function each. With F32 activations this is the oracle; with BF16 activations every intermediate
-/// that the Hugging Face eager implementation stores is rounded where it rounds (docs/numerics.md
-/// lists them). Contracts are those of backend.h. This folder shares no arithmetic with any other
-/// backend.
+/// function each. With F64 activations nothing is rounded but what the contracts make F32; with F32
+/// what is stored is rounded; with BF16 every intermediate that the Hugging Face eager
+/// implementation stores is rounded where it rounds (docs/numerics.md lists them). Contracts are
+/// those of backend.h. This folder shares no arithmetic with any other backend.
 
 #include "backend/reference/values.h"
 

@@ -133,7 +133,8 @@ class ReferenceBackend final : public Backend {
 }  // namespace
 
 std::unique_ptr<Backend> make_reference_backend(DType dtype) {
-  ERNIE_CHECK(dtype == DType::kF32 || dtype == DType::kBF16, "dtype {}", dtype_name(dtype));
+  ERNIE_CHECK(dtype == DType::kF64 || dtype == DType::kF32 || dtype == DType::kBF16, "dtype {}",
+              dtype_name(dtype));
   return std::make_unique<ReferenceBackend>(dtype);
 }
 

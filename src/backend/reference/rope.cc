@@ -24,14 +24,16 @@ void rope_table(const Tensor& positions, double theta, const Tensor& table) {
 void rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) {
   const auto num_pairs = static_cast<size_t>(layout.head_dim / 2);
   const int64_t num_rotated_pairs = layout.value_offset() / 2;
+  const DType wide = arithmetic_of(qkv.dtype);
   for (int64_t t = 0; t < qkv.dim(0); ++t) {
-    std::vector<float> row = read_row(qkv, t);
+    Row row = read_row(qkv, t);
     const std::span<const float> angles = table.row<float>(t);
     for (size_t pair = 0; pair < static_cast<size_t>(num_rotated_pairs); ++pair) {
-      const float cos = angles[2 * (pair % num_pairs)], sin = angles[2 * (pair % num_pairs) + 1];
-      const float even = row[2 * pair], odd = row[2 * pair + 1];
-      row[2 * pair] = even * cos - odd * sin;
-      row[2 * pair + 1] = odd * cos + even * sin;
+      const double cos = static_cast<double>(angles[2 * (pair % num_pairs)]);
+      const double sin = static_cast<double>(angles[2 * (pair % num_pairs) + 1]);
+      const double even = row[2 * pair], odd = row[2 * pair + 1];
+      row[2 * pair] = rounded(wide, even * cos) - rounded(wide, odd * sin);
+      row[2 * pair + 1] = rounded(wide, odd * cos) + rounded(wide, even * sin);
     }
     write_row(qkv, t, row);
   }

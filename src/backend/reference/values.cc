@@ -1,5 +1,7 @@
 #include "backend/reference/values.h"
 
+#include <algorithm>
+
 namespace ernie::reference {
 namespace {
 
@@ -9,37 +11,55 @@ int64_t count_rows(const std::vector<HostTensor>& blocks) {
   return rows;
 }
 
+/// Eight sums, because one alone waits for each addition; in double the order does not matter.
 template <typename T>
-double dot_in_double(const T* w, const std::vector<float>& x) {
-  double sum = 0;
-  for (size_t k = 0; k < x.size(); ++k) {
-    sum += static_cast<double>(to_float(w[k])) * static_cast<double>(x[k]);
+double dot_in_double(const T* w, const Row& x) {
+  constexpr size_t kSums = 8;
+  double sums[kSums] = {};
+  size_t k = 0;
+  for (; k + kSums <= x.size(); k += kSums) {
+    for (size_t i = 0; i < kSums; ++i)
+      sums[i] += static_cast<double>(to_float(w[k + i])) * x[k + i];
   }
+  double sum = 0;
+  for (; k < x.size(); ++k) sum += static_cast<double>(to_float(w[k])) * x[k];
+  for (const double s : sums) sum += s;
   return sum;
 }
 
 }  // namespace
 
-std::vector<float> read_row(const Tensor& tensor, int64_t i) {
+Row read_row(const Tensor& tensor, int64_t i) {
   const int64_t n = tensor.row_elements();
-  std::vector<float> values(static_cast<size_t>(n));
+  if (tensor.dtype == DType::kF64) {
+    const double* begin = tensor.ptr<double>() + i * n;
+    return {begin, begin + n};
+  }
+  Row values(static_cast<size_t>(n));
   for (int64_t j = 0; j < n; ++j) {
-    values[static_cast<size_t>(j)] = load_float(tensor.dtype, tensor.data, i * n + j);
+    values[static_cast<size_t>(j)] =
+        static_cast<double>(load_float(tensor.dtype, tensor.data, i * n + j));
   }
   return values;
 }
 
-void write_row(const Tensor& tensor, int64_t i, const std::vector<float>& values) {
+void write_row(const Tensor& tensor, int64_t i, const Row& values) {
   const int64_t n = tensor.row_elements();
   ERNIE_CHECK(n == static_cast<int64_t>(values.size()), "{} for {}", values.size(), n);
+  if (tensor.dtype == DType::kF64) {
+    std::copy(values.begin(), values.end(), tensor.ptr<double>() + i * n);
+    return;
+  }
   for (int64_t j = 0; j < n; ++j) {
-    store_float(tensor.dtype, tensor.data, i * n + j, values[static_cast<size_t>(j)]);
+    store_float(tensor.dtype, tensor.data, i * n + j,
+                static_cast<float>(values[static_cast<size_t>(j)]));
   }
 }
 
-float rounded(DType dtype, double x) {
+double rounded(DType dtype, double x) {
+  if (dtype == DType::kF64) return x;
   const auto narrow = static_cast<float>(x);
-  return dtype == DType::kBF16 ? to_float(to_bf16(narrow)) : narrow;
+  return static_cast<double>(dtype == DType::kBF16 ? to_float(to_bf16(narrow)) : narrow);
 }
 
 Matrix::Matrix(std::vector<HostTensor> row_blocks)
@@ -53,17 +73,17 @@ Matrix::Place Matrix::find(int64_t i) const {
   return {&blocks_[b], i * dim(1)};
 }
 
-std::vector<float> Matrix::row(int64_t i) const {
+Row Matrix::row(int64_t i) const {
   const Place place = find(i);
-  std::vector<float> values(static_cast<size_t>(dim(1)));
+  Row values(static_cast<size_t>(dim(1)));
   for (int64_t j = 0; j < dim(1); ++j) {
-    values[static_cast<size_t>(j)] =
-        load_float(place.block->dtype(), place.block->data(), place.offset + j);
+    values[static_cast<size_t>(j)] = static_cast<double>(
+        load_float(place.block->dtype(), place.block->data(), place.offset + j));
   }
   return values;
 }
 
-double Matrix::dot(int64_t i, const std::vector<float>& x) const {
+double Matrix::dot(int64_t i, const Row& x) const {
   const Place place = find(i);
   const HostTensor& block = *place.block;
   switch (block.dtype()) {
@@ -78,7 +98,7 @@ double Matrix::dot(int64_t i, const std::vector<float>& x) const {
 
 Vector::Vector(const HostTensor& values) : Operand({values.shape().num_elements()}) {
   for (int64_t i = 0; i < dim(0); ++i) {
-    values_.push_back(load_float(values.dtype(), values.data(), i));
+    values_.push_back(static_cast<double>(load_float(values.dtype(), values.data(), i)));
   }
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-/// Element access for the reference operations: everything is widened on reading and rounded to the
-/// tensor's type on writing.
+/// Element access for the reference operations: everything is widened to double on reading and
+/// rounded to the tensor's type on writing.
 
 #include <vector>
 
@@ -10,12 +10,17 @@
 
 namespace ernie::reference {
 
-/// Row `i` of a rank-2 tensor of F32 or BF16, as float.
-std::vector<float> read_row(const Tensor& tensor, int64_t i);
-void write_row(const Tensor& tensor, int64_t i, const std::vector<float>& values);
+using Row = std::vector<double>;
+
+/// Row `i` of a tensor of F64, F32 or BF16.
+Row read_row(const Tensor& tensor, int64_t i);
+void write_row(const Tensor& tensor, int64_t i, const Row& values);
 
 /// x as the given type would store it.
-float rounded(DType dtype, double x);
+double rounded(DType dtype, double x);
+
+/// What an operation calculates in when it stores activations of type `act`: F32, but F64 for F64.
+inline DType arithmetic_of(DType act) { return act == DType::kF64 ? act : DType::kF32; }
 
 /// One or more matrices of equally many columns, one below the other, as the checkpoint stores
 /// them.
@@ -23,10 +28,9 @@ class Matrix final : public Operand {
  public:
   explicit Matrix(std::vector<HostTensor> row_blocks);
   size_t num_bytes() const override { return 0; }
-  /// Row i as float.
-  std::vector<float> row(int64_t i) const;
+  Row row(int64_t i) const;
   /// Σ_k row(i)[k] * x[k], summed in double.
-  double dot(int64_t i, const std::vector<float>& x) const;
+  double dot(int64_t i, const Row& x) const;
 
  private:
   struct Place {
@@ -40,11 +44,11 @@ class Matrix final : public Operand {
 class Vector final : public Operand {
  public:
   explicit Vector(const HostTensor& values);
-  size_t num_bytes() const override { return values_.size() * sizeof(float); }
-  const std::vector<float>& values() const { return values_; }
+  size_t num_bytes() const override { return values_.size() * sizeof(double); }
+  const Row& values() const { return values_; }
 
  private:
-  std::vector<float> values_;
+  Row values_;
 };
 
 /// Routed experts. shape(): [num_experts, hidden, intermediate].
