@@ -1,8 +1,8 @@
 #include "text/chat_template.h"
 
+#include "base/utf8.h"
 #include "text/prompt.h"
 #include "text/thinking_template.h"
-#include "text/utf8.h"
 
 namespace ernie {
 namespace {

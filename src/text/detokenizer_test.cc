@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/utf8.h"
 #include "text/test_tokenizers.h"
-#include "text/utf8.h"
 
 namespace ernie {
 namespace {

@@ -3,8 +3,8 @@
 #include <bit>
 #include <cmath>
 
+#include "base/utf8.h"
 #include "text/protobuf_reader.h"
-#include "text/utf8.h"
 
 namespace ernie {
 namespace {

@@ -4,7 +4,7 @@
 #include <boost/json.hpp>
 #include <charconv>
 
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace ernie {
 namespace {

@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8.h"
 #include "text/sentencepiece_model.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 namespace ernie::testing {
 

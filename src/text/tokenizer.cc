@@ -4,11 +4,11 @@
 #include <filesystem>
 #include <iterator>
 
+#include "base/utf8.h"
 #include "text/bpe_encoder.h"
 #include "text/phrase_matcher.h"
 #include "text/sentencepiece_model.h"
 #include "text/special_tokens.h"
-#include "text/utf8.h"
 
 namespace ernie {
 namespace {

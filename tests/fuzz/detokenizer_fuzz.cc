@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/utf8.h"
 #include "text/detokenizer.h"
 #include "text/stop_matcher.h"
-#include "text/utf8.h"
 
 namespace {
 
