@@ -29,7 +29,8 @@ enum class Verdict { kNone, kPass, kWarn, kFail };
 struct Cell {
   Text text;
   Verdict verdict = Verdict::kNone;
-  double bar = -1;  ///< 0 to 1: a bar of that share of the cell is drawn; above 1: full and marked
+  double bar =
+      -1;  ///< 0 to 1: a bar of that share is drawn beside the text; above 1: full and marked
 };
 
 struct Column {
@@ -43,11 +44,16 @@ struct Table {
   std::vector<std::vector<Cell>> rows;  ///< each as long as columns
 };
 
-enum class SeriesKind { kBars, kLine, kPoints };
+enum class SeriesKind {
+  kBars,
+  kLine,
+  kPoints,
+  kLimit,  ///< a line that the others are read against, as a roof over points; not data
+};
 
 struct Point {
   double x = 0, y = 0;
-  std::string label;  ///< shown beside a point, or on hovering
+  std::string label;  ///< beside a point of kPoints and kLimit; of others, on hovering
 };
 
 struct Series {

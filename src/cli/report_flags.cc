@@ -1,0 +1,96 @@
+#include "cli/report_flags.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "base/file.h"
+#include "report/html.h"
+#include "report/markdown.h"
+#include "report/terminal.h"
+
+namespace ernie {
+namespace {
+
+/// An empty text, or why no file can be written there.
+std::string problem_with(const std::string& path) {
+  if (path.empty()) return "expected a file name, got an empty one";
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  std::error_code ignored;
+  if (parent.empty() || std::filesystem::is_directory(parent, ignored)) return "";
+  return fmt::format("{}: no such directory", parent.string());
+}
+
+void add_file_flag(CLI::App& app, const std::string& name, std::string& path,
+                   const std::string& what) {
+  app.add_option(name, path, what)->type_name("FILE")->check([](const std::string& value) {
+    return problem_with(value);
+  });
+}
+
+report::TerminalStyle style_of_stdout() {
+  report::TerminalStyle style;
+  if (isatty(STDOUT_FILENO) == 0) return style;
+  struct winsize size {};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) style.width = size.ws_col;
+  const char* no_color = std::getenv("NO_COLOR");
+  style.colour = no_color == nullptr || *no_color == '\0';
+  return style;
+}
+
+Result<void> print(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    return make_error(ErrorCode::kIo, "standard output: cannot write: {}", std::strerror(errno));
+  }
+  return {};
+}
+
+Result<void> write_to(const std::string& path, const std::string& text) {
+  if (path.empty()) return {};
+  return path == "-" ? print(text) : write_file_atomically(path, text);
+}
+
+}  // namespace
+
+void add_report_flags(CLI::App& app, ReportFlags& flags) {
+  app.add_option("--lang", flags.language, "Language of the report")
+      ->check(CLI::IsMember({"en", "zh"}))
+      ->capture_default_str();
+  add_file_flag(app, "--json", flags.json,
+                "Also write the figures as JSON (- for standard output)");
+  add_file_flag(app, "--markdown", flags.markdown, "Also write the report as Markdown");
+  add_file_flag(app, "--html", flags.html, "Also write the report as one HTML file with charts");
+  app.parse_complete_callback([&flags] {
+    const int num_dashes = (flags.json == "-") + (flags.markdown == "-") + (flags.html == "-");
+    if (num_dashes > 1) {
+      throw CLI::ValidationError("--json, --markdown, --html",
+                                 "only one of them can go to standard output");
+    }
+  });
+}
+
+report::Language report_language(const ReportFlags& flags) {
+  return flags.language == "zh" ? report::Language::kChinese : report::Language::kEnglish;
+}
+
+Result<void> write_reports(const ReportFlags& flags, const report::Report& report,
+                           const std::string& json) {
+  const report::Language language = report_language(flags);
+  const bool replaced = flags.json == "-" || flags.markdown == "-" || flags.html == "-";
+  if (!replaced) ERNIE_TRY_VOID(print(report::to_terminal(report, language, style_of_stdout())));
+  ERNIE_TRY_VOID(write_to(flags.json, json));
+  if (!flags.markdown.empty()) {
+    ERNIE_TRY_VOID(write_to(flags.markdown, report::to_markdown(report, language)));
+  }
+  if (!flags.html.empty()) {
+    ERNIE_TRY_VOID(write_to(flags.html, report::to_html(report, language)));
+  }
+  return {};
+}
+
+}  // namespace ernie

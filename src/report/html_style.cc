@@ -1,0 +1,79 @@
+#include "report/html_style.h"
+
+namespace ernie::report {
+
+// The series' colours keep apart for the common kinds of colour blindness and have a contrast of at
+// least 3 with their background; markers and the order of bars tell the same without colour.
+const char* const kHtmlStyle = R"css(
+:root {
+  color-scheme: light dark;
+  --page: #f6f7f9; --card: #ffffff; --ink: #1b2129; --soft: #56606d; --line: #d9dee5; --grid: #e6eaef;
+  --accent: #2458a6; --stripe: #f8f9fb; --head: #eef1f5; --track: #e3e8ee;
+  --pass: #0b6e62; --pass-bg: #e0f2ef; --warn: #8a5a00; --warn-bg: #fbeecf; --fail: #b3261e; --fail-bg: #fbe4e1;
+  --s0: #2b6cb0; --s1: #d9690f; --s2: #0f8f7f; --s3: #b0408f; --s4: #8a7a12; --s5: #4c9bd1; --s6: #6b5bc2; --s7: #6d7681;
+}
+@media (prefers-color-scheme: dark) { :root {
+  --page: #12161b; --card: #1a2027; --ink: #e4e8ed; --soft: #a3adb9; --line: #333c47; --grid: #29313a;
+  --accent: #8ab4f0; --stripe: #1e252d; --head: #232b34; --track: #303a45;
+  --pass: #5ecfbd; --pass-bg: #143630; --warn: #f0bd5a; --warn-bg: #3c2e0e; --fail: #ff8f85; --fail-bg: #4a1b18;
+  --s0: #6aa9ec; --s1: #f59a4c; --s2: #3fc4b1; --s3: #e07cc2; --s4: #c9b63f; --s5: #9bd3f5; --s6: #a99cf2; --s7: #9aa4b0;
+} }
+* { box-sizing: border-box; }
+html { scroll-behavior: smooth; -webkit-text-size-adjust: 100%; }
+body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.55 system-ui, -apple-system, "Segoe UI",
+  Roboto, "Helvetica Neue", Arial, "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "Noto Sans CJK SC",
+  "Noto Sans SC", "Source Han Sans SC", sans-serif; }
+.page { max-width: 1240px; margin: 0 auto; padding: 28px 28px 56px; }
+header { margin-bottom: 20px; }
+.headline { display: flex; flex-wrap: wrap; align-items: center; gap: 10px 18px; }
+h1 { margin: 0; font-size: 27px; line-height: 1.25; letter-spacing: -0.01em; }
+h2 { margin: 0 0 12px; font-size: 19px; line-height: 1.3; }
+.summary { max-width: 75ch; margin: 10px 0 0; color: var(--soft); font-size: 16px; }
+.badge { display: inline-flex; align-items: center; gap: 7px; padding: 4px 14px; border-radius: 999px;
+  font-weight: 650; font-size: 15px; border: 1px solid currentColor; }
+.pass { color: var(--pass); } .warn { color: var(--warn); } .fail { color: var(--fail); }
+.badge.pass, td .pill.pass { background: var(--pass-bg); }
+.badge.warn, td .pill.warn { background: var(--warn-bg); }
+.badge.fail, td .pill.fail { background: var(--fail-bg); }
+nav ol { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 0; padding: 0; }
+nav a { color: var(--accent); text-decoration: none; }
+nav a:hover, nav a:focus-visible { text-decoration: underline; }
+nav { margin-bottom: 20px; }
+section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 20px 22px;
+  margin-bottom: 20px; scroll-margin-top: 12px; min-width: 0; }
+section > p { max-width: 80ch; }
+section > :last-child { margin-bottom: 0; }
+p { margin: 0 0 12px; }
+p.verdict { padding: 8px 14px; border-radius: 6px; border-left: 4px solid currentColor; max-width: none; }
+p.verdict.pass { background: var(--pass-bg); } p.verdict.warn { background: var(--warn-bg); }
+p.verdict.fail { background: var(--fail-bg); }
+p.verdict span { color: var(--ink); }
+dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 3px 18px; margin: 0; font-size: 14px; }
+dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
+figure { margin: 0 0 22px; }
+figcaption, caption { font-weight: 600; text-align: left; padding: 0 0 8px; }
+.scroll { overflow: auto; margin-bottom: 18px; border: 1px solid var(--line); border-radius: 8px; }
+.scroll.long { max-height: 82vh; }
+table { border-collapse: separate; border-spacing: 0; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
+th, td { padding: 6px 12px; text-align: left; vertical-align: top; border-bottom: 1px solid var(--grid); }
+tbody tr:last-child > * { border-bottom: 0; }
+tbody tr:nth-child(even) > * { background: var(--stripe); }
+thead th { position: sticky; top: 0; z-index: 2; background: var(--head); font-weight: 600; white-space: nowrap;
+  border-bottom: 1px solid var(--line); }
+tbody th { font-weight: 500; background: var(--card); }
+.num { text-align: right; white-space: nowrap; }
+td.pass, td.warn, td.fail { font-weight: 550; }
+.pill { display: inline-block; padding: 0 9px; border-radius: 999px; font-weight: 600; font-size: 13px; white-space: nowrap; }
+.meter { display: flex; align-items: center; gap: 10px; justify-content: flex-end; }
+.track { flex: 0 0 84px; height: 9px; border-radius: 3px; background: var(--track); overflow: hidden; position: relative; }
+.fill { display: block; height: 100%; background: var(--s0); }
+.pass .fill { background: var(--s2); } .warn .fill { background: var(--s1); } .fail .fill { background: var(--fail); }
+.over { color: var(--fail); flex: 0 0 10px; margin-left: -8px; font-size: 12px; line-height: 1; }
+@media (max-width: 640px) {
+  .page { padding: 16px 12px 32px; } section { padding: 14px 12px; border-radius: 8px; } h1 { font-size: 22px; }
+  dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 6px; } th, td { padding: 5px 9px; }
+  .track { flex-basis: 56px; }
+}
+)css";
+
+}  // namespace ernie::report

@@ -1,0 +1,182 @@
+#include "report/markdown.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "report/format.h"
+#include "report/text_chart.h"
+#include "report/text_width.h"
+#include "report/words.h"
+
+namespace ernie::report {
+namespace {
+
+constexpr int kBarWidth = 10;
+constexpr size_t kMaxOpenRows = 16;
+
+bool is_word_byte(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80);
+}
+
+/// As text that has no meaning in Markdown. An underscore within a word has none anyway.
+std::string escaped(std::string_view raw) {
+  const std::string text = clean_text(raw);
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool within_word =
+        i > 0 && i + 1 < text.size() && is_word_byte(text[i - 1]) && is_word_byte(text[i + 1]);
+    const bool starts_block = i == 0 && (c == '#' || c == '+' || c == '-' || c == '>');
+    const bool special = std::string_view("\\`*[]<>|~$&").find(c) != std::string_view::npos;
+    if (special || starts_block || (c == '_' && !within_word)) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+std::string with_sign(const std::string& text, Verdict verdict) {
+  if (verdict == Verdict::kNone) return text;
+  const std::string strong = verdict == Verdict::kFail ? "**" + text + "**" : text;
+  return verdict_sign(verdict) + " " + strong;
+}
+
+/// Blanks within a code span collapse in some viewers, so the empty part is drawn as well.
+std::string trough_bar(double share) {
+  std::string bar = text_bar(share, kBarWidth);
+  const auto blanks = static_cast<int>(std::count(bar.begin(), bar.end(), ' '));
+  return bar.erase(bar.size() - static_cast<size_t>(blanks)) + repeated("░", blanks);
+}
+
+class Writer {
+ public:
+  explicit Writer(Language language) : language_(language) {}
+
+  void write(const Report& report) {
+    const std::string verdict = verdict_word(report.verdict, language_);
+    line("# " + phrase(report.title));
+    if (!verdict.empty()) line("**" + verdict_sign(report.verdict) + " " + verdict + "**");
+    line(phrase(report.summary));
+    if (!report.environment.empty()) write_environment(report);
+    for (const Section& section : report.sections) {
+      line("## " + phrase(section.heading));
+      for (const Block& block : section.blocks) {
+        std::visit([this](const auto& content) { write(content); }, block);
+      }
+    }
+  }
+  std::string take() { return std::move(out_); }
+
+ private:
+  void write_environment(const Report& report) {
+    line("## " + kEnvironmentWord.in(language_));
+    Table table{.columns = {{""}, {""}}};
+    for (const auto& [name, value] : report.environment) table.rows.push_back({{name}, {value}});
+    write(table);
+  }
+
+  void write(const Paragraph& paragraph) {
+    if (!phrase(paragraph.text).empty()) line(with_sign(phrase(paragraph.text), paragraph.verdict));
+  }
+
+  void write(const Table& table) {
+    if (!phrase(table.caption).empty()) line("**" + phrase(table.caption) + "**");
+    if (table.columns.empty()) return;
+    std::string head = "|", rule = "|";
+    for (const Column& column : table.columns) {
+      head += " " + phrase(column.heading) + " |";
+      rule += column.numeric ? " ---: |" : " --- |";
+    }
+    out_ += head + "\n" + rule + "\n";
+    for (const auto& row : table.rows) {
+      out_ += "|";
+      for (size_t c = 0; c < table.columns.size(); ++c) {
+        out_ += " " + (c < row.size() ? cell(row[c]) : "") + " |";
+      }
+      out_ += "\n";
+    }
+    out_ += "\n";
+  }
+
+  void write(const Chart& chart) {
+    line("**" + phrase(chart.title) + "**");
+    std::string note;
+    for (const ReferenceLine& reference : chart.lines) {
+      note +=
+          (note.empty() ? "" : "; ") + phrase(reference.label) + ": " + format_number(reference.y);
+    }
+    if (!note.empty()) line(note);
+    const bool has_points =
+        std::any_of(chart.series.begin(), chart.series.end(),
+                    [](const Series& series) { return series.kind == SeriesKind::kPoints; });
+    const Table table = has_points ? table_of_points(chart) : table_by_x(chart);
+    const bool folded = table.rows.size() > kMaxOpenRows;
+    if (folded) {
+      line(fmt::format("<details><summary>{} ({})</summary>", kDataWord.in(language_),
+                       table.rows.size()));
+    }
+    write(table);
+    if (folded) line("</details>");
+  }
+
+  Text x_name(const Chart& chart, double x) const {
+    const bool is_category = x >= 0 && x < static_cast<double>(chart.categories.size());
+    return is_category ? chart.categories[static_cast<size_t>(x)] : Text(format_number(x, 6));
+  }
+
+  /// A row for each x, a column for each series.
+  Table table_by_x(const Chart& chart) const {
+    Table table{.columns = {{chart.x.label, chart.categories.empty()}}};
+    std::map<double, std::vector<Cell>> rows;
+    for (size_t s = 0; s < chart.series.size(); ++s) {
+      table.columns.push_back({chart.series[s].name, true});
+      for (const Point& point : chart.series[s].points) {
+        // NaN has no place in an order.
+        auto& row = rows[point.x == point.x ? point.x : -1];
+        row.resize(chart.series.size());
+        row[s].text = format_number(point.y);
+      }
+    }
+    for (auto& [x, cells] : rows) {
+      std::vector<Cell> row = {{x_name(chart, x)}};
+      row.insert(row.end(), cells.begin(), cells.end());
+      table.rows.push_back(std::move(row));
+    }
+    return table;
+  }
+
+  Table table_of_points(const Chart& chart) const {
+    Table table{.columns = {{""}, {""}, {chart.x.label, true}, {chart.y.label, true}}};
+    for (const Series& series : chart.series) {
+      for (const Point& point : series.points) {
+        table.rows.push_back(
+            {{series.name}, {point.label}, {x_name(chart, point.x)}, {format_number(point.y)}});
+      }
+    }
+    return table;
+  }
+
+  std::string cell(const Cell& content) const {
+    std::string text = with_sign(escaped(cell_text(content, language_)), content.verdict);
+    if (content.bar >= 0) text += (text.empty() ? "`" : " `") + trough_bar(content.bar) + "`";
+    return text;
+  }
+  std::string phrase(const Text& text) const { return escaped(text.in(language_)); }
+  void line(const std::string& text) {
+    if (!text.empty()) out_ += text + "\n\n";
+  }
+
+  Language language_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string to_markdown(const Report& report, Language language) {
+  Writer writer(language);
+  writer.write(report);
+  return writer.take();
+}
+
+}  // namespace ernie::report
