@@ -4,6 +4,7 @@ find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
+find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto)
 if(ERNIE_BUILD_TESTS)
   # The library that defines the encoding: what the tokenizer is checked against.
   find_package(PkgConfig REQUIRED)

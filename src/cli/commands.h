@@ -16,5 +16,10 @@ Command add_run_batch_command(CLI::App& app);  // run_batch.cc
 Command add_inspect_command(CLI::App& app);    // inspect.cc
 Command add_dummy_command(CLI::App& app);      // dummy.cc
 Command add_tokenize_command(CLI::App& app);   // tokenize.cc
+Command add_verify_command(CLI::App& app);     // verify.cc
+
+// Of `ernie verify`:
+Command add_verify_determinism_command(CLI::App& app);  // verify_determinism.cc
+Command add_verify_receipt_command(CLI::App& app);      // verify_receipt.cc
 
 }  // namespace ernie

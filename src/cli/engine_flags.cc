@@ -20,6 +20,12 @@ std::string shown_value(const CLI::Option& option) {
   return is_plain ? value : fmt::format("{:?}", value);
 }
 
+/// "ernie verify receipt"
+std::string command_name(const CLI::App& app) {
+  const CLI::App* parent = app.get_parent();
+  return parent == nullptr ? app.get_name() : command_name(*parent) + " " + app.get_name();
+}
+
 void add_log_flags(CLI::App& app, EngineFlags& flags) {
   app.add_option("--log-level", flags.log_level, "What to log on standard error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
@@ -87,7 +93,7 @@ void start_log(const CLI::App& app, const EngineFlags& flags) {
     const std::string name = option->get_name();
     if (name != "--help") line += fmt::format(" {}={}", name, shown_value(*option));
   }
-  spdlog::info("ernie {}{}", app.get_name(), line);
+  spdlog::info("{}{}", command_name(app), line);
 }
 
 }  // namespace ernie

@@ -19,6 +19,7 @@ int run_main(int argc, char** argv) {
   add("inspect", "What is in a checkpoint and what it costs in memory", ernie::add_inspect_command);
   add("dummy", "Write a random checkpoint of a given shape", ernie::add_dummy_command);
   add("tokenize", "Text to token ids and back", ernie::add_tokenize_command);
+  add("verify", "Proof that what is computed is right and repeatable", ernie::add_verify_command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

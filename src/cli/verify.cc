@@ -1,0 +1,21 @@
+#include <memory>
+
+#include "cli/commands.h"
+
+namespace ernie {
+
+Command add_verify_command(CLI::App& app) {
+  app.require_subcommand(1);
+  const auto chosen = std::make_shared<Command>();
+  const auto add = [&](const char* name, const char* description, Command (*make)(CLI::App&)) {
+    CLI::App* subcommand = app.add_subcommand(name, description);
+    subcommand->callback([chosen, run = make(*subcommand)] { *chosen = run; });
+  };
+  add("determinism", "The same requests in any company, chunks and threads: the same bits",
+      add_verify_determinism_command);
+  add("receipt", "Recompute answers from their receipts and say where they depart",
+      add_verify_receipt_command);
+  return [chosen] { return (*chosen)(); };
+}
+
+}  // namespace ernie
