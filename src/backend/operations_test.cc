@@ -140,14 +140,17 @@ TEST_P(Operations, SiluHasSmallRelativeErrorEverywhere) {
 }
 
 TEST_P(Operations, SiluOfHugeValuesAndNaN) {
-  const Buffer both = Buffer::output({1, 8}), got = Buffer::output({1, 4});
-  const float inputs[] = {1e30f, -1e30f, NAN, 0.0f, 2.0f, 2.0f, 2.0f, 2.0f};
+  const Buffer both = Buffer::output({1, 12}), got = Buffer::output({1, 6});
+  const float inputs[] = {1e30f, -1e38f, NAN,  0.0f, -100.0f, -INFINITY,
+                          2.0f,  2.0f,   2.0f, 2.0f, 2.0f,    2.0f};
   std::copy(std::begin(inputs), std::end(inputs), both.tensor().ptr<float>());
   cpu_->silu_mul(both.tensor(), got.tensor());
   EXPECT_EQ(got.floats()[0], 2e30f);
-  EXPECT_NEAR(got.floats()[1], 0.0f, 1e-6f);
+  EXPECT_EQ(got.floats()[1], 0.0f);
   EXPECT_TRUE(std::isnan(got.floats()[2]));
   EXPECT_EQ(got.floats()[3], 0.0f);
+  EXPECT_EQ(got.floats()[4], 0.0f);
+  EXPECT_TRUE(std::isnan(got.floats()[5]));  // infinity over infinity, as in the original
 }
 
 TEST_P(Operations, AddAndGatherAndEmbedAreExact) {

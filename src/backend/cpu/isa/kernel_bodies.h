@@ -172,10 +172,14 @@ void scale_and_weight(const float* x, float scale, const float* weight, int64_t 
 }
 
 void silu_mul(const float* gate, const float* up, int64_t n, float* out) {
-  const Lanes one = broadcast(1.0f), zero = broadcast(0.0f);
+  const Lanes one = broadcast(1.0f), zero = broadcast(0.0f), huge = broadcast(1e38f);
   for_each_lanes(n, [&](auto at, auto put) {
-    const Lanes g = at(gate);
-    put(out, mul(div(g, add(one, exp(sub(zero, g)))), at(up)));
+    const Lanes g = at(gate), x = sub(zero, g);
+    // Where exp is clamped its true value is infinite as far as the quotient is concerned: without
+    // this a gate of -1e38 would give -0.6 instead of 0.
+    const Lanes beyond = max(zero, sub(x, broadcast(88.0f)));
+    const Lanes e = mul(exp(x), fma(beyond, huge, one));
+    put(out, mul(div(g, add(one, e)), at(up)));
   });
 }
 

@@ -2,7 +2,7 @@
 
 /// The inner loops of the cpu backend, one set per instruction set. Every set computes the same
 /// bits: sums run in 16 float32 lanes (element i in lane i % 16, fused multiply-add) that are added
-/// pairwise XX
+/// pairwise, 8, 4, 2 and 1 apart.
 
 #include <cstdint>
 
