@@ -22,6 +22,7 @@ std::string problem_with(const std::string& path) {
   if (path.empty()) return "expected a file name, got an empty one";
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
   std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return path + ": is a directory";
   if (parent.empty() || std::filesystem::is_directory(parent, ignored)) return "";
   return fmt::format("{}: no such directory", parent.string());
 }

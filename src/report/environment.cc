@@ -125,6 +125,10 @@ std::string caches_text(const Environment& environment) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
+std::string joined(const std::string& a, const std::string& b) {
+  return a + (a.empty() || b.empty() ? "" : ", ") + b;
+}
+
 std::string memory_text(const Environment& environment) {
   if (environment.memory_bytes == 0) return "";
   const std::string total = format_bytes(environment.memory_bytes);
@@ -168,10 +172,10 @@ std::vector<std::pair<Text, std::string>> environment_rows(const Environment& en
       fmt::format("{}", fmt::join(environment.instruction_sets, " ")));
   add({"Memory", "内存"}, memory_text(environment));
   add({"System", "系统"}, environment.system);
-  add({"Program", "程序"},
-      fmt::format("ernie {}, {} {}", environment.version, "commit", environment.commit));
-  add({"Compiler", "编译器"}, fmt::format("{}, {} {}", environment.compiler, environment.build_type,
-                                          environment.build_flags));
+  if (!environment.version.empty()) add({"Program", "程序"}, "ernie " + environment.version);
+  add({"Commit", "提交"}, environment.commit);
+  add({"Compiler", "编译器"}, environment.compiler);
+  add({"Build", "构建"}, joined(environment.build_type, environment.build_flags));
   add({"Command", "命令"}, environment.command_line);
   add({"Date", "日期"}, environment.date_utc);
   return rows;

@@ -8,8 +8,9 @@
 
 namespace ernie::report {
 
-/// `digits` significant digits without trailing zeros after a point: "0", "0.0123", "12.3",
-/// "12300". Below 1e-3 and from 1e6 on scientific: "1.23e-7". "∞", "-∞" and "NaN" if not finite.
+/// `digits` significant digits without trailing zeros after a point: "0", "0.0123", "12.3"; up to
+/// a million all digits before the point: "12345". Below 1e-3 and from 1e6 on scientific:
+/// "1.23e-7". "∞", "-∞" and "NaN" if not finite.
 std::string format_number(double value, int digits = 3);
 
 /// With a prefix of the International System before the unit: format_si(0.0123, "s") is "12.3 ms",

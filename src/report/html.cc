@@ -1,18 +1,22 @@
 #include "report/html.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "report/chart_table.h"
 #include "report/html_style.h"
 #include "report/svg_chart.h"
+#include "report/text_width.h"
 #include "report/words.h"
 #include "report/xml_text.h"
 
 namespace ernie::report {
 namespace {
 
+constexpr int kLongCellWidth = 18;     // columns; wider text is broken into lines
 constexpr size_t kLongTableRows = 24;  // from here on a table scrolls under its own headings
 
 const char* class_of(Verdict verdict) {
@@ -81,7 +85,7 @@ class Writer {
     if (report.environment.empty()) return;
     line("<section id=\"environment\">\n<h2>" + phrase(kEnvironmentWord) + "</h2>\n<dl>");
     for (const auto& [name, value] : report.environment) {
-      line("<dt>" + phrase(name) + "</dt><dd>" + xml_text(value) + "</dd>");
+      line("<div><dt>" + phrase(name) + "</dt><dd>" + xml_text(value) + "</dd></div>");
     }
     line("</dl>\n</section>");
   }
@@ -106,9 +110,14 @@ class Writer {
 
   void write(const Table& table) {
     const std::string caption = phrase(table.caption);
-    const char* size = table.rows.size() > kLongTableRows ? " long" : "";
     line("<figure>");
     if (!caption.empty()) line("<figcaption>" + caption + "</figcaption>");
+    write_grid(table);
+    line("</figure>");
+  }
+
+  void write_grid(const Table& table) {
+    const char* size = table.rows.size() > kLongTableRows ? " long" : "";
     line(fmt::format("<div class=\"scroll{}\" tabindex=\"0\">\n<table>\n<thead>\n<tr>", size));
     for (const Column& column : table.columns) {
       line(fmt::format("<th scope=\"col\"{}>{}</th>", column.numeric ? " class=\"num\"" : "",
@@ -116,7 +125,7 @@ class Writer {
     }
     line("</tr>\n</thead>\n<tbody>");
     for (const auto& row : table.rows) write_row(row, table.columns);
-    line("</tbody>\n</table>\n</div>\n</figure>");
+    line("</tbody>\n</table>\n</div>");
   }
 
   void write_row(const std::vector<Cell>& row, const std::vector<Column>& columns) {
@@ -133,10 +142,12 @@ class Writer {
   }
 
   void write_cell(const Cell& cell, bool numeric) {
-    std::string classes = numeric ? "num" : "";
-    if (cell.verdict != Verdict::kNone)
-      classes += std::string(classes.empty() ? "" : " ") + class_of(cell.verdict);
-    out_ += classes.empty() ? "<td>" : "<td class=\"" + classes + "\">";
+    const bool wide = display_width(cell.text.in(language_)) > kLongCellWidth;
+    std::vector<const char*> classes;
+    if (numeric) classes.push_back("num");
+    if (!numeric && wide) classes.push_back("prose");
+    if (cell.verdict != Verdict::kNone) classes.push_back(class_of(cell.verdict));
+    out_ += classes.empty() ? "<td>" : fmt::format("<td class=\"{}\">", fmt::join(classes, " "));
     out_ += cell.bar >= 0 ? meter(cell) : content_of(cell);
     out_ += "</td>";
   }
@@ -157,7 +168,7 @@ class Writer {
     const double percent = std::isfinite(cell.bar) ? std::min(cell.bar, 1.0) * 100 : 100;
     return fmt::format(
         "<div class=\"meter\"><span>{}</span><span class=\"track\">"
-        "<span class=\"fill\" style=\"width:{:.1f}%\"></span></span>{}</div>",
+        "<span class=\"fill\" style=\"width:{:.1f}%\"></span>{}</span></div>",
         content_of(cell), percent,
         over ? "<span class=\"over\" aria-hidden=\"true\">▶</span>" : "");
   }
@@ -167,7 +178,13 @@ class Writer {
     line(fmt::format("<figure class=\"chart\">\n<figcaption id=\"{}\">{}</figcaption>", id,
                      phrase(chart.title)));
     line(chart_legend(chart, language_));
-    line("<div class=\"plot\">" + svg_chart(chart, language_, id) + "</div>\n</figure>");
+    line("<div class=\"plot\" tabindex=\"0\">" + svg_chart(chart, language_, id) + "</div>");
+    if (const std::optional<Table> table = chart_table(chart)) {
+      line("<details><summary>" + phrase(kDataWord) + "</summary>");
+      write_grid(*table);
+      line("</details>");
+    }
+    line("</figure>");
   }
 
   std::string phrase(const Text& text) const { return xml_text(text.in(language_)); }

@@ -6,17 +6,18 @@ namespace ernie::report {
 // least 3 with their background; markers and the order of bars tell the same without colour.
 const char* const kHtmlStyle = R"css(
 :root {
-  color-scheme: light dark;
-  --page: #f6f7f9; --card: #ffffff; --ink: #1b2129; --soft: #56606d; --line: #d9dee5; --grid: #e6eaef;
+  color-scheme: light;
+  --page: #f6f7f9; --card: #ffffff; --ink: #1b2129; --soft: #56606d; --line: #d9dee5; --grid: #e6eaef; --axis: #98a3b0;
   --accent: #2458a6; --stripe: #f8f9fb; --head: #eef1f5; --track: #e3e8ee;
   --pass: #0b6e62; --pass-bg: #e0f2ef; --warn: #8a5a00; --warn-bg: #fbeecf; --fail: #b3261e; --fail-bg: #fbe4e1;
-  --s0: #2b6cb0; --s1: #d9690f; --s2: #0f8f7f; --s3: #b0408f; --s4: #8a7a12; --s5: #4c9bd1; --s6: #6b5bc2; --s7: #6d7681;
+  --s0: #1f5aa6; --s1: #dd7d0a; --s2: #21a38b; --s3: #731c3c; --s4: #5b5208; --s5: #5f9ad6; --s6: #b04fc8; --s7: #555d68;
 }
-@media (prefers-color-scheme: dark) { :root {
-  --page: #12161b; --card: #1a2027; --ink: #e4e8ed; --soft: #a3adb9; --line: #333c47; --grid: #29313a;
+@media screen and (prefers-color-scheme: dark) { :root {
+  color-scheme: dark;
+  --page: #12161b; --card: #1a2027; --ink: #e4e8ed; --soft: #a3adb9; --line: #333c47; --grid: #29313a; --axis: #65717f;
   --accent: #8ab4f0; --stripe: #1e252d; --head: #232b34; --track: #303a45;
   --pass: #5ecfbd; --pass-bg: #143630; --warn: #f0bd5a; --warn-bg: #3c2e0e; --fail: #ff8f85; --fail-bg: #4a1b18;
-  --s0: #6aa9ec; --s1: #f59a4c; --s2: #3fc4b1; --s3: #e07cc2; --s4: #c9b63f; --s5: #9bd3f5; --s6: #a99cf2; --s7: #9aa4b0;
+  --s0: #5285e6; --s1: #eda14e; --s2: #8be8cf; --s3: #d1458f; --s4: #e9dc93; --s5: #b5d3f4; --s6: #8f63e8; --s7: #8e96a1;
 } }
 * { box-sizing: border-box; }
 html { scroll-behavior: smooth; -webkit-text-size-adjust: 100%; }
@@ -48,7 +49,8 @@ p.verdict { padding: 8px 14px; border-radius: 6px; border-left: 4px solid curren
 p.verdict.pass { background: var(--pass-bg); } p.verdict.warn { background: var(--warn-bg); }
 p.verdict.fail { background: var(--fail-bg); }
 p.verdict span { color: var(--ink); }
-dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 3px 18px; margin: 0; font-size: 14px; }
+dl { columns: 2 400px; column-gap: 40px; margin: 0; font-size: 14px; }
+dl div { display: grid; grid-template-columns: 10.5em minmax(0, 1fr); gap: 14px; padding: 2px 0; break-inside: avoid; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 figure { margin: 0 0 22px; }
 figcaption, caption { font-weight: 600; text-align: left; padding: 0 0 8px; }
@@ -60,19 +62,56 @@ tbody tr:last-child > * { border-bottom: 0; }
 tbody tr:nth-child(even) > * { background: var(--stripe); }
 thead th { position: sticky; top: 0; z-index: 2; background: var(--head); font-weight: 600; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
-tbody th { font-weight: 500; background: var(--card); }
+tbody th { font-weight: 500; background: var(--card); position: sticky; left: 0; z-index: 1; }
+thead th:first-child { left: 0; z-index: 3; }
 .num { text-align: right; white-space: nowrap; }
 td.pass, td.warn, td.fail { font-weight: 550; }
+.prose { min-width: 15em; }
 .pill { display: inline-block; padding: 0 9px; border-radius: 999px; font-weight: 600; font-size: 13px; white-space: nowrap; }
 .meter { display: flex; align-items: center; gap: 10px; justify-content: flex-end; }
-.track { flex: 0 0 84px; height: 9px; border-radius: 3px; background: var(--track); overflow: hidden; position: relative; }
-.fill { display: block; height: 100%; background: var(--s0); }
+.track { flex: 0 0 84px; height: 9px; border-radius: 3px; background: var(--track); position: relative; }
+.fill { display: block; height: 100%; border-radius: 3px; background: var(--s0); }
 .pass .fill { background: var(--s2); } .warn .fill { background: var(--s1); } .fail .fill { background: var(--fail); }
-.over { color: var(--fail); flex: 0 0 10px; margin-left: -8px; font-size: 12px; line-height: 1; }
+.over { position: absolute; right: -10px; top: 50%; transform: translateY(-50%); color: var(--fail); font-size: 12px; line-height: 1; }
+.legend { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 20px; margin: 0 0 8px; padding: 0; font-size: 13.5px; }
+.legend li { display: inline-flex; align-items: center; gap: 7px; }
+.plot { overflow-x: auto; }
+.plot svg { display: block; width: 100%; min-width: 800px; height: auto; }
+svg text { fill: var(--soft); font-size: 12px; }
+svg .name { fill: var(--ink); } svg .strong { fill: var(--ink); font-weight: 600; }
+svg .halo { paint-order: stroke; stroke: var(--card); stroke-width: 3.5px; stroke-linejoin: round; }
+details { margin-top: 6px; font-size: 14px; } summary { color: var(--accent); cursor: pointer; width: max-content; }
+.grid { stroke: var(--grid); } .axis { stroke: var(--axis); } .band { fill: var(--stripe); }
+.s0 { --c: var(--s0); } .s1 { --c: var(--s1); } .s2 { --c: var(--s2); } .s3 { --c: var(--s3); }
+.s4 { --c: var(--s4); } .s5 { --c: var(--s5); } .s6 { --c: var(--s6); } .s7 { --c: var(--s7); }
+.bar { fill: var(--c); } .bar.off { fill-opacity: 0.35; stroke: var(--fail); stroke-dasharray: 3 2; }
+.curve { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; }
+.mark { fill: var(--c); stroke: var(--card); stroke-width: 1; }
+.hit { fill: transparent; }
+.sign text { fill: var(--fail); font-weight: 700; } .none text { fill: var(--soft); font-size: 10px; }
+.reference { stroke: var(--ink); stroke-width: 1.4; stroke-dasharray: 6 4; }
+.limit { stroke: var(--ink); stroke-width: 1.8; } .leader { stroke: var(--soft); stroke-width: 0.8; }
 @media (max-width: 640px) {
   .page { padding: 16px 12px 32px; } section { padding: 14px 12px; border-radius: 8px; } h1 { font-size: 22px; }
-  dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 6px; } th, td { padding: 5px 9px; }
+  dl div { grid-template-columns: 1fr; gap: 0; padding: 0 0 6px; } th, td { padding: 5px 9px; }
   .track { flex-basis: 56px; }
+}
+@page { size: A4; margin: 14mm 12mm; }
+@media print {
+  :root { --page: #ffffff; }
+  body { font-size: 10.5pt; } .page { max-width: none; padding: 0; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  nav { display: none; }
+  section { border: 0; padding: 0; margin-bottom: 18px; border-radius: 0; }
+  h1, h2, figcaption, .legend { break-after: avoid; }
+  figure.chart, tr, p, dl div { break-inside: avoid; }
+  .scroll, .scroll.long, .plot { overflow: visible; max-height: none; }
+  .plot svg { min-width: 0; }
+  table { font-size: 8.5pt; } th, td { padding: 3px 6px; } thead th, tbody th { position: static; } thead th { white-space: normal; }
+  thead { display: table-header-group; }
+  .prose { min-width: 0; } .scroll { border: 0; } details { display: none; }
+  td, tbody th { overflow-wrap: break-word; }
+  .track { flex-basis: 50px; }
 }
 )css";
 

@@ -1,10 +1,11 @@
 #include "report/markdown.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
 
+#include "report/chart_table.h"
 #include "report/format.h"
 #include "report/text_chart.h"
 #include "report/text_width.h"
@@ -100,61 +101,28 @@ class Writer {
   }
 
   void write(const Chart& chart) {
-    line("**" + phrase(chart.title) + "**");
+    if (!phrase(chart.title).empty()) line("**" + phrase(chart.title) + "**");
     std::string note;
     for (const ReferenceLine& reference : chart.lines) {
       note +=
           (note.empty() ? "" : "; ") + phrase(reference.label) + ": " + format_number(reference.y);
     }
     if (!note.empty()) line(note);
-    const bool has_points =
-        std::any_of(chart.series.begin(), chart.series.end(),
-                    [](const Series& series) { return series.kind == SeriesKind::kPoints; });
-    const Table table = has_points ? table_of_points(chart) : table_by_x(chart);
-    const bool folded = table.rows.size() > kMaxOpenRows;
+    const std::optional<Table> table = chart_table(chart);
+    if (!table) return write_as_text(chart);
+    const bool folded = table->rows.size() > kMaxOpenRows;
     if (folded) {
       line(fmt::format("<details><summary>{} ({})</summary>", kDataWord.in(language_),
-                       table.rows.size()));
+                       table->rows.size()));
     }
-    write(table);
+    write(*table);
     if (folded) line("</details>");
   }
 
-  Text x_name(const Chart& chart, double x) const {
-    const bool is_category = x >= 0 && x < static_cast<double>(chart.categories.size());
-    return is_category ? chart.categories[static_cast<size_t>(x)] : Text(format_number(x, 6));
-  }
-
-  /// A row for each x, a column for each series.
-  Table table_by_x(const Chart& chart) const {
-    Table table{.columns = {{chart.x.label, chart.categories.empty()}}};
-    std::map<double, std::vector<Cell>> rows;
-    for (size_t s = 0; s < chart.series.size(); ++s) {
-      table.columns.push_back({chart.series[s].name, true});
-      for (const Point& point : chart.series[s].points) {
-        // NaN has no place in an order.
-        auto& row = rows[point.x == point.x ? point.x : -1];
-        row.resize(chart.series.size());
-        row[s].text = format_number(point.y);
-      }
-    }
-    for (auto& [x, cells] : rows) {
-      std::vector<Cell> row = {{x_name(chart, x)}};
-      row.insert(row.end(), cells.begin(), cells.end());
-      table.rows.push_back(std::move(row));
-    }
-    return table;
-  }
-
-  Table table_of_points(const Chart& chart) const {
-    Table table{.columns = {{""}, {""}, {chart.x.label, true}, {chart.y.label, true}}};
-    for (const Series& series : chart.series) {
-      for (const Point& point : series.points) {
-        table.rows.push_back(
-            {{series.name}, {point.label}, {x_name(chart, point.x)}, {format_number(point.y)}});
-      }
-    }
-    return table;
+  void write_as_text(const Chart& chart) {
+    constexpr int kWidth = 80;
+    const std::vector<std::string> lines = text_chart(chart, language_, kWidth);
+    line(fmt::format("```text\n{}\n```", fmt::join(lines, "\n")));
   }
 
   std::string cell(const Cell& content) const {

@@ -6,8 +6,9 @@
 
 namespace ernie::report {
 
-/// The report as GitHub-flavoured Markdown. Bars are block characters in code spans; charts are
-/// tables of their data, folded away if they have many rows.
+/// The report as GitHub-flavoured Markdown. Bars are block characters in code spans. A chart is the
+/// table of its data, folded away if it has many rows; with too many for a table, the text that a
+/// terminal shows.
 std::string to_markdown(const Report& report, Language language);
 
 }  // namespace ernie::report

@@ -208,4 +208,38 @@ Report sample_report() {
               {{"Injected faults", "故障注入"}, {fault_table()}}}};
 }
 
+Report hostile_report() {
+  const std::string name = "</title><script>alert(\"1\" & '2')</script>]]>|`*_a_* \x01\xFF\n$x$";
+  const double infinity = std::numeric_limits<double>::infinity();
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<double> odd = {nan, infinity, -infinity, 0, -1, 5e-324, 1.7e308, -1.7e308, 2};
+  Table table{.caption = name, .columns = {{name}, {name, true}}};
+  table.rows = {{{name}}, {{name}, {name, Verdict::kFail, 7}, {name}}, {}};
+  for (const double bar : odd) table.rows.push_back({{name, Verdict::kWarn, bar}, {"", {}, bar}});
+  Section section{.heading = name,
+                  .blocks = {Paragraph{name, Verdict::kWarn}, table, Table{}, Chart{},
+                             Chart{.categories = {name}}}};
+  for (const SeriesKind kind : {SeriesKind::kBars, SeriesKind::kLine, SeriesKind::kPoints}) {
+    for (const bool log : {false, true}) {
+      Chart chart{.title = name, .x = {name, log}, .y = {name, log}};
+      if (kind == SeriesKind::kBars) chart.categories = {name, "b"};
+      Series series{.name = name, .kind = kind}, limit{.name = name, .kind = SeriesKind::kLimit};
+      for (const double x : odd) {
+        for (const double y : odd) series.points.push_back({x, y, name});
+        chart.lines.push_back({x, name});
+        limit.points.push_back({x, x, name});
+      }
+      series.points.push_back({0, nan});
+      series.points.push_back({1, infinity});
+      chart.series = {series, limit, Series{}};
+      section.blocks.emplace_back(chart);
+    }
+  }
+  return {.title = name,
+          .verdict = Verdict::kWarn,
+          .summary = name,
+          .environment = {{name, name}, {"", ""}},
+          .sections = {section, section, Section{}}};
+}
+
 }  // namespace ernie::report

@@ -8,4 +8,8 @@ namespace ernie::report {
 /// every call.
 Report sample_report();
 
+/// Nothing that a careful program would put into a report: markup and broken text for names, values
+/// that are no numbers, tables and charts without content, rows of the wrong length.
+Report hostile_report();
+
 }  // namespace ernie::report

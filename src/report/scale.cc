@@ -123,8 +123,10 @@ void Scale::place_log(const ScaleOptions& options) {
     low_ -= room;
     high_ += room;
   } else {
-    low_ = std::floor(low_ - (options.bars ? 0.3 : 1e-9));
-    high_ = std::ceil(high_ + 1e-9);
+    // Decimal logarithms of powers of ten may be off by a rounding.
+    low_ = std::floor(low_ - (options.bars ? 0.3 : -1e-9));
+    high_ = std::ceil(high_ - 1e-9);
+    if (high_ <= low_) high_ = low_ + 1;
   }
   add_log_ticks(options.max_ticks);
 }

@@ -62,6 +62,7 @@ class Printer {
   }
 
   void print(const Chart& chart) {
+    text(chart.title, Verdict::kNone);
     for (const std::string& row : text_chart(chart, language_, style_.width)) line(row);
   }
 

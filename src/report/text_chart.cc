@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include "report/format.h"
 #include "report/scale.h"
@@ -132,31 +133,39 @@ std::string heights(const Series& series, const Scale& scale, int width) {
   return out;
 }
 
+std::string range_text(const Series& series, double Point::*coordinate) {
+  double low = INFINITY, high = -INFINITY;
+  for (const Point& point : series.points) {
+    low = std::min(low, point.*coordinate);
+    high = std::max(high, point.*coordinate);
+  }
+  return low <= high ? fmt::format("{} … {}", format_number(low), format_number(high)) : "";
+}
+
+/// Columns of series: name, range of y, range of x if they differ, heights.
 void add_lines(const Chart& chart, Language language, int width, std::vector<std::string>& out) {
-  std::vector<std::string> names, ranges;
+  std::vector<std::string> names, y_ranges, x_ranges;
   for (const Series& series : chart.series) {
     names.push_back(brief_name(series.name.in(language), kMaxNameWidth));
-    double low = INFINITY, high = -INFINITY;
-    for (const Point& point : series.points) {
-      low = std::min(low, point.y);
-      high = std::max(high, point.y);
-    }
-    ranges.push_back(series.points.empty()
-                         ? kNoDataWord.in(language)
-                         : fmt::format("{} … {}", format_number(low), format_number(high)));
+    y_ranges.push_back(series.points.empty() ? kNoDataWord.in(language)
+                                             : range_text(series, &Point::y));
+    x_ranges.push_back(range_text(series, &Point::x));
   }
-  const int name_width = widest(names), range_width = widest(ranges);
-  const int room = std::max(kMinBarWidth, width - name_width - range_width - 4);
+  const bool same_x =
+      std::adjacent_find(x_ranges.begin(), x_ranges.end(), std::not_equal_to<>()) == x_ranges.end();
+  const std::string x_name = clean_text(chart.x.label.in(language));
+  for (std::string& range : x_ranges) range = same_x ? "" : x_name + " " + range + "  ";
+  const int name_width = widest(names), y_width = widest(y_ranges), x_width = widest(x_ranges);
+  const int room = std::max(kMinBarWidth, width - name_width - y_width - x_width - 4);
   const Scale scale = scale_of_y(chart, false);
   for (size_t i = 0; i < names.size(); ++i) {
     out.push_back(padded(names[i], name_width, Align::kLeft) + "  " +
-                  padded(ranges[i], range_width, Align::kLeft) + "  " +
+                  padded(y_ranges[i], y_width, Align::kLeft) + "  " +
+                  padded(x_ranges[i], x_width, Align::kLeft) +
                   heights(chart.series[i], scale, room));
   }
-  if (!chart.series.empty() && !chart.series.front().points.empty()) {
-    const auto& points = chart.series.front().points;
-    out.push_back(fmt::format("{}: {} … {}", clean_text(chart.x.label.in(language)),
-                              format_number(points.front().x), format_number(points.back().x)));
+  if (same_x && !names.empty()) {
+    out.push_back(x_name + ": " + range_text(chart.series.front(), &Point::x));
   }
 }
 
@@ -168,14 +177,18 @@ void add_points(const Chart& chart, Language language, std::vector<std::string>&
   out.push_back(fmt::format("({}, {})", clean_text(chart.x.label.in(language)),
                             clean_text(chart.y.label.in(language))));
   for (const Series& series : chart.series) {
+    const std::string name = clean_text(series.name.in(language));
+    if (series.kind == SeriesKind::kLimit) {
+      out.push_back(fmt::format("{}: {}", kLimitWord.in(language), name));
+      continue;
+    }
     std::vector<std::string> labels, places;
     for (const Point& point : series.points) {
       if (point.label.empty() && labels.size() >= kMaxPoints) continue;
       labels.push_back(brief_name(point.label, kMaxNameWidth));
       places.push_back(place_of(point));
     }
-    out.push_back(fmt::format("{}: {} {}", clean_text(series.name.in(language)),
-                              series.points.size(), kPointsWord.in(language)));
+    out.push_back(fmt::format("{} ({})", name, series.points.size()));
     const int label_width = widest(labels);
     for (size_t i = 0; i < labels.size(); ++i) {
       out.push_back("  " + padded(labels[i], label_width, Align::kLeft) + "  " + places[i]);
@@ -195,7 +208,7 @@ std::string text_bar(double share, int width) {
 }
 
 std::vector<std::string> text_chart(const Chart& chart, Language language, int width) {
-  std::vector<std::string> out = {clean_text(chart.title.in(language))};
+  std::vector<std::string> out;
   const auto has = [&](SeriesKind kind) {
     return std::any_of(chart.series.begin(), chart.series.end(),
                        [kind](const Series& series) { return series.kind == kind; });

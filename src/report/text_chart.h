@@ -13,10 +13,9 @@ namespace ernie::report {
 /// is the part that is filled. Above 1, and infinite: full, with ▶ at its end. NaN: empty.
 std::string text_bar(double share, int width);
 
-/// Lines of at most about `width` columns: the title; for bars a list of them with the reference
-/// lines as │ in it; for a line one row of eight heights with its smallest and largest value; for
-/// points their coordinates. Points without labels beyond the first 24 are only counted: a cloud
-/// cannot be read from a list.
+/// Lines of about `width` columns, without the title. Bars are a list with the reference lines as │
+/// in it; a line is one row of eight heights, with its ranges; points are their coordinates. Of
+/// points without labels only the first 24 are listed: nobody reads a cloud from figures.
 std::vector<std::string> text_chart(const Chart& chart, Language language, int width);
 
 }  // namespace ernie::report

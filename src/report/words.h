@@ -19,9 +19,8 @@ std::string cell_text(const Cell& cell, Language language);
 inline const Text kEnvironmentWord("Environment", "环境");
 inline const Text kContentsWord("Contents", "目录");
 inline const Text kDataWord("Data of the chart", "图表数据");
-inline const Text kLimitWord("limit", "上限");
 inline const Text kLogWord("log scale", "对数刻度");
-inline const Text kPointsWord("points", "个点");
+inline const Text kLimitWord("limit", "上限");
 inline const Text kNoDataWord("no data", "无数据");
 
 }  // namespace ernie::report
