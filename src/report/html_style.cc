@@ -99,7 +99,7 @@ details { margin-top: 6px; font-size: 14px; } summary { color: var(--accent); cu
 @page { size: A4; margin: 14mm 12mm; }
 @media print {
   :root { --page: #ffffff; }
-  body { font-size: 10.5pt; } .page { max-width: none; padding: 0; }
+  body { font-size: 10pt; } .page { max-width: none; padding: 0; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   nav { display: none; }
   section { border: 0; padding: 0; margin-bottom: 18px; border-radius: 0; }
@@ -111,7 +111,9 @@ details { margin-top: 6px; font-size: 14px; } summary { color: var(--accent); cu
   thead { display: table-header-group; }
   .prose { min-width: 0; } .scroll { border: 0; } details { display: none; }
   td, tbody th { overflow-wrap: break-word; }
-  .track { flex-basis: 50px; }
+  .track { flex-basis: 50px; } .pill { font-size: 8pt; padding: 0 6px; } .legend { font-size: 9pt; }
+  svg text { font-size: 13px; } h1 { font-size: 18pt; } h2 { font-size: 13pt; } .summary { font-size: 11pt; } dl { font-size: 9pt; columns: 2 280px; column-gap: 24px; }
+  dl div { grid-template-columns: 8.8em minmax(0, 1fr); gap: 10px; }
 }
 )css";
 

@@ -116,6 +116,19 @@ TEST(SvgChart, ReferenceLinesAreDrawnAndNamed) {
   EXPECT_TRUE(contains(svg, ">budget</text>"));
 }
 
+TEST(SvgChart, TiltedLabelsStayInTheDrawing) {
+  const std::string name = "a_rather_long_name_of_an_operation";
+  Chart chart{.series = {{.kind = SeriesKind::kBars}}};
+  for (int i = 0; i < 30; ++i) {
+    chart.categories.emplace_back(name);
+    chart.series[0].points.push_back({static_cast<double>(i), 1});
+  }
+  const std::string svg = svg_chart(chart, kEn, "id");
+  std::smatch label;
+  ASSERT_TRUE(std::regex_search(svg, label, std::regex("rotate\\(-35 ([0-9.]+)")));
+  EXPECT_GE(std::stod(label[1]) - 0.819 * text_extent(name), 0);
+}
+
 TEST(SvgChart, LegendLeavesLimitsToTheirLabels) {
   Chart chart;
   chart.series = {{.name = "roof", .kind = SeriesKind::kLimit, .points = {{0, 1}, {1, 1}}},

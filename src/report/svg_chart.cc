@@ -218,7 +218,6 @@ class Drawing {
       const std::string text = label.empty() ? format_number(line.y) : label;
       const double width = text_extent(text);
       Box box{area.x + area.width - width - 4, y - kFontSize - 5, width, kFontSize + 3};
-      if (box.y < area.y - kFontSize) box.y = y + 3;
       for (const Box& other : reference_labels_) {
         if (box.overlaps(other)) box.x = area.x + 6;
       }

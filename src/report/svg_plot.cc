@@ -118,7 +118,7 @@ double SvgPlot::y_at(double y) const { return area_.y + (1 - y_.position(y)) * a
 double SvgPlot::baseline() const { return y_at(0); }
 
 std::string SvgPlot::frame() const {
-  return svg_text(0, 13, "class=\"name\"", y_label_) + y_axis() +
+  return bands() + svg_text(0, 13, "class=\"name\"", y_label_) + y_axis() +
          (has_categories() ? category_axis() : x_axis());
 }
 
@@ -150,16 +150,22 @@ std::string SvgPlot::x_axis() const {
                         "text-anchor=\"middle\" class=\"name\"", x_label_);
 }
 
+/// Every second category has another background, so that groups of bars are told apart.
+std::string SvgPlot::bands() const {
+  std::string out;
+  for (size_t i = 1; i < labels_.size(); i += 2) {
+    out += fmt::format(
+        "<rect class=\"band\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>\n",
+        x_at(static_cast<double>(i)) - band_width() / 2, area_.y, band_width(), area_.height);
+  }
+  return out;
+}
+
 std::string SvgPlot::category_axis() const {
   const double bottom = area_.y + area_.height;
   std::string out;
   for (size_t i = 0; i < labels_.size(); ++i) {
     const double x = x_at(static_cast<double>(i));
-    if (i % 2 == 1) {
-      out += fmt::format(
-          "<rect class=\"band\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>\n",
-          x - band_width() / 2, area_.y, band_width(), area_.height);
-    }
     const double y = bottom + kFontSize + 6;
     const std::string tilt = fmt::format(
         "text-anchor=\"end\" transform=\"rotate(-{} {:.1f} {:.1f})\"", kTiltDegrees, x + 4, y);

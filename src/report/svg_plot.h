@@ -37,6 +37,7 @@ class SvgPlot {
 
   void lay_out_sides();
   void lay_out_bottom();
+  std::string bands() const;
   std::string y_axis() const;
   std::string x_axis() const;
   std::string category_axis() const;
