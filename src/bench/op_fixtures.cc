@@ -12,7 +12,7 @@ constexpr size_t kNoiseCount = size_t{1} << 20;
 constexpr int64_t kBlockSize = 16;
 constexpr float kWeightScale = 0.02f;
 constexpr float kEps = 1e-5f, kNormMin = 1e-12f;
-constexpr int64_t kMostCopies = 1 << 16;
+constexpr int64_t kMostCopies = 1 << 20;
 constexpr int64_t kRoutings = 64;
 constexpr int64_t kFillTokens = 4096;
 
@@ -234,6 +234,7 @@ Result<PreparedOp> OpFixtures::store_kv(int64_t tokens, const QkvLayout& layout)
             backend_.allocate_kv_cache(
                 {n, num_blocks, kBlockSize, layout.num_kv_heads, layout.head_dim}));
   const std::shared_ptr<KvCache> cache = std::move(made);
+  ERNIE_TRY_VOID(fill_cache(*cache, layout));
   ERNIE_TRY(const Copies slots, integers({tokens}, 1, [](int64_t, std::span<int32_t> values) {
               std::iota(values.begin(), values.end(), 0);
             }));
@@ -243,7 +244,8 @@ Result<PreparedOp> OpFixtures::store_kv(int64_t tokens, const QkvLayout& layout)
                     cost, n};
 }
 
-/// Memory that was never written may be one page of zeros, which would be read from the cache.
+/// Writes every slot: memory that never was is mapped on its first use, and may be one page of zeros
+/// that a cache holds.
 Result<void> OpFixtures::fill_cache(KvCache& cache, const QkvLayout& layout) {
   const KvCacheShape& shape = cache.shape();
   const int64_t num_slots = shape.num_blocks * shape.block_size;

@@ -16,7 +16,7 @@ namespace ernie::bench {
 
 struct OpRunOptions {
   double seconds_per_op = 0.5;  ///< what is measured at least; one call may take longer
-  double limits_seconds = 2.0;  ///< at the beginning, and again at the end
+  double limits_seconds = 2.0;  ///< at the begin, and again at the end
   uint64_t seed = 0;
 };
 
@@ -50,10 +50,8 @@ struct OpRun {
   std::string suite, device, dtype, isa;  ///< isa: "" if it was not forced
   OpRunOptions options;
   size_t working_set_bytes = 0;
-  MachineLimits first_limits, last_limits;
+  MachineLimits limits;  ///< the best of the run: at its begin, at its end, and every glimpse
   std::vector<OpResult> results;
-
-  MachineLimits limits() const { return best_of(first_limits, last_limits); }
 };
 
 /// How much the machine's own speed varied, by the glimpses of the whole run.
@@ -74,7 +72,7 @@ double machine_speed_during(const OpResult& result, const std::vector<OpResult>&
 /// Called before each case; for a progress display.
 using OpProgress = std::function<void(size_t index, size_t count, const OpCase&)>;
 
-/// Fills run.first_limits, last_limits and results. Copies of operands fill run.working_set_bytes.
+/// Fills run.limits and run.results. Copies of operands fill run.working_set_bytes.
 /// Error: memory.
 Result<void> run_ops(Backend& backend, int num_threads, const std::vector<OpCase>& cases,
                      const OpProgress& progress, OpRun& run);

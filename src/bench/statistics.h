@@ -22,9 +22,9 @@ Summary summarize(std::span<const double> samples);
 /// 1). `sorted` ascending and not empty, q in [0, 1].
 double percentile(std::span<const double> sorted, double q);
 
-/// The two-sided probability, by Mann and Whitney's U with the normal approximation (ties and
-/// continuity corrected), that two sets this far apart come from one distribution. 1 if either is
-/// empty or all samples are equal.
+/// The two-sided probability, by Mann and Whitney's U, that two sets this far apart come from one
+/// distribution: exact for at most 20 samples each without ties, else the normal approximation with
+/// ties and continuity corrected. 1 if either is empty or all samples are equal.
 double mann_whitney_p(std::span<const double> a, std::span<const double> b);
 
 struct Interval {

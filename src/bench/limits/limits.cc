@@ -18,11 +18,11 @@ using Clock = std::chrono::steady_clock;
 
 constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kHugePageBytes = 2 * kMiB;
-constexpr size_t kGlimpseBytes = 64 * kMiB;
+constexpr size_t kGlimpseBytes = 256 * kMiB;
 constexpr int64_t kTasksPerThread = 8;
 /// A pass of one thread takes some 15 ms at 4 GHz and two steps a cycle.
 constexpr int64_t kRoundsPerTask = 1'250'000;
-constexpr int64_t kGlimpseRoundsPerTask = kRoundsPerTask / 8;
+constexpr int64_t kGlimpseRoundsPerTask = kRoundsPerTask / 2;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();

@@ -45,7 +45,7 @@ class LimitProbe {
   /// Takes about `seconds`, at least a pass of each figure.
   MachineLimits measure(double seconds);
 
-  /// One short pass with all threads, a few milliseconds each: how fast the machine is just now.
+  /// One pass with all threads, about ten milliseconds: how fast the machine is just now.
   double glimpse_read_gb_per_s();
   double glimpse_peak_gflop_per_s();
 

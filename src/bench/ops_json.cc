@@ -1,0 +1,222 @@
+#include "bench/ops_json.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/value_from.hpp>
+#include <boost/json/value_to.hpp>
+
+#include "report/environment.h"
+
+namespace ernie::bench {
+namespace {
+
+namespace json = boost::json;
+
+constexpr const char* kKind = "ernie bench ops";
+constexpr int64_t kVersion = 1;
+
+json::object summary_json(const Summary& s) {
+  return {{"count", s.count}, {"mean_s", s.mean},     {"sd_s", s.sd},   {"min_s", s.min},
+          {"p5_s", s.p5},     {"median_s", s.median}, {"p95_s", s.p95}, {"max_s", s.max}};
+}
+
+json::object row_json(const OpResult& row, const OpRun& run) {
+  const Summary summary = summarize(row.samples);
+  const LimitShare share = limit_share(row, run.limits);
+  json::object object{
+      {"op", row.op},
+      {"name", row.name},
+      {"shape", row.shape},
+      {"tokens", row.tokens},
+      {"operations", row.cost.operations},
+      {"bytes", row.cost.bytes},
+      {"copies", row.num_copies},
+      {"calls_per_sample", row.calls_per_sample},
+      {"time", summary_json(summary)},
+      {"tokens_per_s", row.tokens / summary.median},
+      {"gb_per_s", share.gb_per_s},
+      {"gflop_per_s", share.gflop_per_s},
+      {"limit_s", share.limit.seconds},
+      {"limited_by", share.limit.by_memory ? "memory" : "arithmetic"},
+      {"share_of_limit", share.share},
+      {"machine_speed", machine_speed_during(row, run.results)},
+      {"glimpses",
+       {{"read_gb_per_s", json::value_from(row.glimpses.read_gb_per_s)},
+        {"peak_gflop_per_s", json::value_from(row.glimpses.peak_gflop_per_s)}}},
+      {"samples_s", json::value_from(thinned(row.samples, kKeptSamples))}};
+  if (row.published) {
+    object["published"] = {{"machine", "Ascend 910"},
+                           {"dtype", "BF16"},
+                           {"date", "2026-05-20"},
+                           {"mean_ms", row.published->mean_ms},
+                           {"sd_ms", row.published->sd_ms},
+                           {"tokens_per_s", row.published->tokens_per_s}};
+  }
+  return object;
+}
+
+json::object drift_json(const Drift& drift) {
+  return {{"slowest", drift.slowest}, {"fastest", drift.fastest}};
+}
+
+const char* change_name(Change change) {
+  if (change == Change::kFaster) return "faster";
+  return change == Change::kSlower ? "slower" : "no difference";
+}
+
+json::object comparison_json(const OpComparison& comparison) {
+  json::array rows;
+  for (const OpChange& row : comparison.rows) {
+    rows.push_back({{"name", row.name},
+                    {"shape", row.shape},
+                    {"before_s", row.before_s},
+                    {"after_s", row.after_s},
+                    {"time_ratio", row.time_ratio},
+                    {"ratio_low", row.ratio_interval.low},
+                    {"ratio_high", row.ratio_interval.high},
+                    {"p", row.p},
+                    {"tolerance", row.tolerance},
+                    {"change", change_name(row.change)}});
+  }
+  return {{"commit", comparison.before.commit},
+          {"date_utc", comparison.before.date_utc},
+          {"cpu_model", comparison.before.cpu_model},
+          {"read_ratio", comparison.read_ratio},
+          {"peak_ratio", comparison.peak_ratio},
+          {"limits_changed", comparison.limits_changed()},
+          {"settings_changed", json::value_from(comparison.settings_changed)},
+          {"only_before", json::value_from(comparison.only_before)},
+          {"only_after", json::value_from(comparison.only_after)},
+          {"rows", std::move(rows)}};
+}
+
+double number(const json::object& object, const char* key) {
+  return object.at(key).to_number<double>();
+}
+std::string text(const json::object& object, const char* key) {
+  return json::value_to<std::string>(object.at(key));
+}
+std::vector<double> numbers(const json::object& object, const char* key) {
+  return json::value_to<std::vector<double>>(object.at(key));
+}
+
+OpResult row_from(const json::object& object) {
+  const json::object& glimpses = object.at("glimpses").as_object();
+  OpResult row{.op = text(object, "op"),
+               .name = text(object, "name"),
+               .shape = text(object, "shape"),
+               .tokens = number(object, "tokens"),
+               .cost = {number(object, "operations"), number(object, "bytes")},
+               .num_copies = object.at("copies").to_number<int64_t>(),
+               .calls_per_sample = object.at("calls_per_sample").to_number<int64_t>(),
+               .samples = numbers(object, "samples_s"),
+               .glimpses = {numbers(glimpses, "read_gb_per_s"),
+                            numbers(glimpses, "peak_gflop_per_s")}};
+  if (const json::value* published = object.if_contains("published")) {
+    const json::object& figure = published->as_object();
+    row.published = PublishedFigure{number(figure, "mean_ms"), number(figure, "sd_ms"),
+                                    number(figure, "tokens_per_s")};
+  }
+  return row;
+}
+
+MachineLimits limits_from(const json::object& object) {
+  MachineLimits limits{.num_threads = object.at("threads").to_number<int>(),
+                       .buffer_bytes = object.at("buffer_bytes").to_number<size_t>(),
+                       .one_read_gb_per_s = number(object, "read_gb_per_s_one_thread"),
+                       .all_read_gb_per_s = number(object, "read_gb_per_s")};
+  for (const json::value& value : object.at("peaks").as_array()) {
+    const json::object& peak = value.as_object();
+    limits.peaks.push_back({text(peak, "name"), text(peak, "isa"),
+                            number(peak, "gop_per_s_one_thread"), number(peak, "gop_per_s")});
+  }
+  return limits;
+}
+
+SavedOpRun run_from(const json::object& object) {
+  const json::object& environment = object.at("environment").as_object();
+  SavedOpRun saved{.cpu_model = text(environment, "cpu_model"),
+                   .commit = text(environment, "commit"),
+                   .date_utc = text(environment, "date_utc")};
+  OpRun& run = saved.run;
+  run.suite = text(object, "suite");
+  run.device = text(object, "device");
+  run.dtype = text(object, "dtype");
+  run.isa = text(object, "isa");
+  run.options = {number(object, "seconds_per_op"), number(object, "limits_seconds"),
+                 object.at("seed").to_number<uint64_t>()};
+  run.working_set_bytes = object.at("working_set_bytes").to_number<size_t>();
+  run.limits = limits_from(object.at("limits").as_object());
+  for (const json::value& row : object.at("rows").as_array()) {
+    run.results.push_back(row_from(row.as_object()));
+  }
+  return saved;
+}
+
+}  // namespace
+
+json::object limits_to_json(const MachineLimits& limits) {
+  json::array peaks;
+  for (const PeakRate& peak : limits.peaks) {
+    peaks.push_back({{"name", peak.name},
+                     {"isa", peak.isa},
+                     {"gop_per_s_one_thread", peak.one_gop_per_s},
+                     {"gop_per_s", peak.all_gop_per_s}});
+  }
+  return {{"threads", limits.num_threads},
+          {"buffer_bytes", limits.buffer_bytes},
+          {"read_gb_per_s_one_thread", limits.one_read_gb_per_s},
+          {"read_gb_per_s", limits.all_read_gb_per_s},
+          {"peaks", std::move(peaks)}};
+}
+
+json::object ops_to_json(const OpRun& run, const report::Environment& environment,
+                         const OpComparison* comparison) {
+  json::array rows;
+  for (const OpResult& row : run.results) rows.push_back(row_json(row, run));
+  const MachineDrift drift = machine_drift(run.results);
+  json::object object{
+      {"kind", kKind},
+      {"version", kVersion},
+      {"environment", report::to_json(environment)},
+      {"suite", run.suite},
+      {"device", run.device},
+      {"dtype", run.dtype},
+      {"isa", run.isa},
+      {"seconds_per_op", run.options.seconds_per_op},
+      {"limits_seconds", run.options.limits_seconds},
+      {"seed", run.options.seed},
+      {"working_set_bytes", run.working_set_bytes},
+      {"limits", limits_to_json(run.limits)},
+      {"drift", {{"read", drift_json(drift.read)}, {"arithmetic", drift_json(drift.peak)}}},
+      {"rows", std::move(rows)}};
+  if (comparison != nullptr) object["comparison"] = comparison_json(*comparison);
+  return object;
+}
+
+Result<SavedOpRun> ops_from_json(const json::value& value, const std::string& name) {
+  const auto refuse = [&](const char* why) {
+    return make_error(ErrorCode::kCorruptData, "{}: expected what `ernie bench ops --json` wrote, {}",
+                      name, why);
+  };
+  const json::object* object = value.if_object();
+  const json::value* kind = object != nullptr ? object->if_contains("kind") : nullptr;
+  if (kind == nullptr || !kind->is_string() || kind->get_string() != kKind) {
+    return refuse("got another kind of file");
+  }
+  try {
+    SavedOpRun saved = run_from(*object);
+    const auto incomplete = [](const OpResult& row) {
+      return row.samples.empty() || !(summarize(row.samples).min > 0);
+    };
+    if (saved.run.limits.peaks.empty() ||
+        std::ranges::any_of(saved.run.results, incomplete)) {
+      return refuse("got rows without times or limits");
+    }
+    return saved;
+  } catch (const std::exception& error) {
+    return refuse(fmt::format("got a field that is missing or of another type ({})", error.what())
+                      .c_str());
+  }
+}
+
+}  // namespace ernie::bench
