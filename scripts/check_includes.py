@@ -20,10 +20,10 @@ ALLOWED = {
     "cli": ["verify", "bench", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
 }
 DEVICES = {"reference", "cpu"}  # folders of backend/: none may include another
-# Files compiled for an instruction set: an inline function of any other header could be emitted with
+# Folders of files compiled for an instruction set, and what in them is not: an inline function of any other header could be emitted with
 # instructions that not every processor has, and be the copy that the linker keeps.
-ISA_FOLDER = "backend/cpu/isa"
-ISA_FREE = {"select.cc", "select.h"}
+ISA_FOLDERS = {"backend/cpu/isa": {"select.cc", "select.h"},
+               "bench/limits": {"select.cc", "select.h", "limits.cc", "limits.h"}}
 ISA_HEADERS = {"cstdint", "immintrin.h"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
@@ -35,9 +35,12 @@ def problems_of(path: pathlib.Path, source: pathlib.Path) -> list[str]:
     found = []
     for kind, target in INCLUDE.findall(path.read_text(encoding="utf-8")):
         where = f"src/{relative}: includes {target}"
-        if relative.parent.as_posix() == ISA_FOLDER and relative.name not in ISA_FREE:
-            if not target.startswith(ISA_FOLDER) and target not in ISA_HEADERS:
-                found.append(f"{where}: expected only intrinsics, <cstdint> and {ISA_FOLDER}")
+        parent = relative.parent.as_posix()
+        if parent in ISA_FOLDERS and relative.name not in ISA_FOLDERS[parent]:
+            exempt = {f"{parent}/{name}" for name in ISA_FOLDERS[parent]}
+            own = target.startswith(parent) and target not in exempt
+            if not own and target not in ISA_HEADERS:
+                found.append(f"{where}: expected only intrinsics, <cstdint> and {parent}")
         if kind == "<":
             continue
         other = target.split("/")[0]

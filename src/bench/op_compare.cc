@@ -30,8 +30,8 @@ OpChange compare_rows(const OpResult& before, const OpRun& run_before, const OpR
   row.tolerance = std::max({kSmallestTolerance, std::abs(1 - limit_ratio),
                             1 - machine_speed_during(before, run_before.results),
                             1 - machine_speed_during(after, run_after.results)});
-  const bool differs = row.p < kSignificance &&
-                       (row.ratio_interval.low > 1 || row.ratio_interval.high < 1);
+  const bool differs =
+      row.p < kSignificance && (row.ratio_interval.low > 1 || row.ratio_interval.high < 1);
   if (differs && row.time_ratio > 1 + row.tolerance) row.change = Change::kSlower;
   if (differs && row.time_ratio < 1 / (1 + row.tolerance)) row.change = Change::kFaster;
   return row;
@@ -58,10 +58,8 @@ OpComparison compare_ops(SavedOpRun before, const OpRun& after) {
   OpComparison comparison{.before = std::move(before)};
   const OpRun& earlier = comparison.before.run;
   comparison.settings_changed = changed_settings(comparison.before, after);
-  comparison.read_ratio =
-      ratio(after.limits.all_read_gb_per_s, earlier.limits.all_read_gb_per_s);
-  comparison.peak_ratio =
-      ratio(after.limits.peak_gflop_per_s(), earlier.limits.peak_gflop_per_s());
+  comparison.read_ratio = ratio(after.limits.all_read_gb_per_s, earlier.limits.all_read_gb_per_s);
+  comparison.peak_ratio = ratio(after.limits.peak_gflop_per_s(), earlier.limits.peak_gflop_per_s());
   for (const OpResult& row : after.results) {
     const OpResult* was = find(earlier, key_of(row));
     if (was == nullptr) {
@@ -69,9 +67,8 @@ OpComparison compare_ops(SavedOpRun before, const OpRun& after) {
       continue;
     }
     const bool by_memory = limit_share(row, after.limits).limit.by_memory;
-    comparison.rows.push_back(
-        compare_rows(*was, earlier, row, after,
-                     by_memory ? comparison.read_ratio : comparison.peak_ratio));
+    comparison.rows.push_back(compare_rows(
+        *was, earlier, row, after, by_memory ? comparison.read_ratio : comparison.peak_ratio));
   }
   for (const OpResult& row : earlier.results) {
     if (find(after, key_of(row)) == nullptr) comparison.only_before.push_back(key_of(row));

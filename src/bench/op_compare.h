@@ -30,9 +30,9 @@ struct OpChange {
 
 struct OpComparison {
   SavedOpRun before;
-  std::vector<OpChange> rows;     ///< in the order of the later run
+  std::vector<OpChange> rows;                        ///< in the order of the later run
   std::vector<std::string> only_before, only_after;  ///< "name, shape"
-  double read_ratio = 1, peak_ratio = 1;  ///< of the limits, after / before
+  double read_ratio = 1, peak_ratio = 1;             ///< of the limits, after / before
 
   std::vector<std::string> settings_changed;  ///< "threads: 2, now 1"
 

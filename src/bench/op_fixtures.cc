@@ -244,8 +244,8 @@ Result<PreparedOp> OpFixtures::store_kv(int64_t tokens, const QkvLayout& layout)
                     cost, n};
 }
 
-/// Writes every slot: memory that never was is mapped on its first use, and may be one page of zeros
-/// that a cache holds.
+/// Writes every slot: memory that never was is mapped on its first use, and may be one page of
+/// zeros that a cache holds.
 Result<void> OpFixtures::fill_cache(KvCache& cache, const QkvLayout& layout) {
   const KvCacheShape& shape = cache.shape();
   const int64_t num_slots = shape.num_blocks * shape.block_size;

@@ -22,34 +22,31 @@ json::object summary_json(const Summary& s) {
 json::object row_json(const OpResult& row, const OpRun& run) {
   const Summary summary = summarize(row.samples);
   const LimitShare share = limit_share(row, run.limits);
-  json::object object{
-      {"op", row.op},
-      {"name", row.name},
-      {"shape", row.shape},
-      {"tokens", row.tokens},
-      {"operations", row.cost.operations},
-      {"bytes", row.cost.bytes},
-      {"copies", row.num_copies},
-      {"calls_per_sample", row.calls_per_sample},
-      {"time", summary_json(summary)},
-      {"tokens_per_s", row.tokens / summary.median},
-      {"gb_per_s", share.gb_per_s},
-      {"gflop_per_s", share.gflop_per_s},
-      {"limit_s", share.limit.seconds},
-      {"limited_by", share.limit.by_memory ? "memory" : "arithmetic"},
-      {"share_of_limit", share.share},
-      {"machine_speed", machine_speed_during(row, run.results)},
-      {"glimpses",
-       {{"read_gb_per_s", json::value_from(row.glimpses.read_gb_per_s)},
-        {"peak_gflop_per_s", json::value_from(row.glimpses.peak_gflop_per_s)}}},
-      {"samples_s", json::value_from(thinned(row.samples, kKeptSamples))}};
+  json::object object{{"op", row.op},
+                      {"name", row.name},
+                      {"shape", row.shape},
+                      {"tokens", row.tokens},
+                      {"operations", row.cost.operations},
+                      {"bytes", row.cost.bytes},
+                      {"copies", row.num_copies},
+                      {"calls_per_sample", row.calls_per_sample},
+                      {"time", summary_json(summary)},
+                      {"tokens_per_s", row.tokens / summary.median},
+                      {"gb_per_s", share.gb_per_s},
+                      {"gflop_per_s", share.gflop_per_s},
+                      {"limit_s", share.limit.seconds},
+                      {"limited_by", share.limit.by_memory ? "memory" : "arithmetic"},
+                      {"share_of_limit", share.share},
+                      {"machine_speed", machine_speed_during(row, run.results)},
+                      {"glimpses",
+                       {{"read_gb_per_s", json::value_from(row.glimpses.read_gb_per_s)},
+                        {"peak_gflop_per_s", json::value_from(row.glimpses.peak_gflop_per_s)}}},
+                      {"samples_s", json::value_from(thinned(row.samples, kKeptSamples))}};
   if (row.published) {
-    object["published"] = {{"machine", "Ascend 910"},
-                           {"dtype", "BF16"},
-                           {"date", "2026-05-20"},
-                           {"mean_ms", row.published->mean_ms},
-                           {"sd_ms", row.published->sd_ms},
-                           {"tokens_per_s", row.published->tokens_per_s}};
+    object["published"] = {
+        {"machine", "Ascend 910"},       {"dtype", "BF16"},
+        {"date", "2026-05-20"},          {"mean_ms", row.published->mean_ms},
+        {"sd_ms", row.published->sd_ms}, {"tokens_per_s", row.published->tokens_per_s}};
   }
   return object;
 }
@@ -101,16 +98,16 @@ std::vector<double> numbers(const json::object& object, const char* key) {
 
 OpResult row_from(const json::object& object) {
   const json::object& glimpses = object.at("glimpses").as_object();
-  OpResult row{.op = text(object, "op"),
-               .name = text(object, "name"),
-               .shape = text(object, "shape"),
-               .tokens = number(object, "tokens"),
-               .cost = {number(object, "operations"), number(object, "bytes")},
-               .num_copies = object.at("copies").to_number<int64_t>(),
-               .calls_per_sample = object.at("calls_per_sample").to_number<int64_t>(),
-               .samples = numbers(object, "samples_s"),
-               .glimpses = {numbers(glimpses, "read_gb_per_s"),
-                            numbers(glimpses, "peak_gflop_per_s")}};
+  OpResult row{
+      .op = text(object, "op"),
+      .name = text(object, "name"),
+      .shape = text(object, "shape"),
+      .tokens = number(object, "tokens"),
+      .cost = {number(object, "operations"), number(object, "bytes")},
+      .num_copies = object.at("copies").to_number<int64_t>(),
+      .calls_per_sample = object.at("calls_per_sample").to_number<int64_t>(),
+      .samples = numbers(object, "samples_s"),
+      .glimpses = {numbers(glimpses, "read_gb_per_s"), numbers(glimpses, "peak_gflop_per_s")}};
   if (const json::value* published = object.if_contains("published")) {
     const json::object& figure = published->as_object();
     row.published = PublishedFigure{number(figure, "mean_ms"), number(figure, "sd_ms"),
@@ -195,8 +192,8 @@ json::object ops_to_json(const OpRun& run, const report::Environment& environmen
 
 Result<SavedOpRun> ops_from_json(const json::value& value, const std::string& name) {
   const auto refuse = [&](const char* why) {
-    return make_error(ErrorCode::kCorruptData, "{}: expected what `ernie bench ops --json` wrote, {}",
-                      name, why);
+    return make_error(ErrorCode::kCorruptData,
+                      "{}: expected what `ernie bench ops --json` wrote, {}", name, why);
   };
   const json::object* object = value.if_object();
   const json::value* kind = object != nullptr ? object->if_contains("kind") : nullptr;
@@ -208,14 +205,13 @@ Result<SavedOpRun> ops_from_json(const json::value& value, const std::string& na
     const auto incomplete = [](const OpResult& row) {
       return row.samples.empty() || !(summarize(row.samples).min > 0);
     };
-    if (saved.run.limits.peaks.empty() ||
-        std::ranges::any_of(saved.run.results, incomplete)) {
+    if (saved.run.limits.peaks.empty() || std::ranges::any_of(saved.run.results, incomplete)) {
       return refuse("got rows without times or limits");
     }
     return saved;
   } catch (const std::exception& error) {
-    return refuse(fmt::format("got a field that is missing or of another type ({})", error.what())
-                      .c_str());
+    return refuse(
+        fmt::format("got a field that is missing or of another type ({})", error.what()).c_str());
   }
 }
 

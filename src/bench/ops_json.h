@@ -18,8 +18,8 @@ inline constexpr size_t kKeptSamples = 256;
 boost::json::object ops_to_json(const OpRun& run, const report::Environment& environment,
                                 const OpComparison* comparison);
 
-/// What ops_to_json wrote, without its comparison. `name` stands in messages. Error: it is something
-/// else.
+/// What ops_to_json wrote, without its comparison. `name` stands in messages. Error: it is
+/// something else.
 Result<SavedOpRun> ops_from_json(const boost::json::value& value, const std::string& name);
 
 /// The same for every kind of measurement.

@@ -95,14 +95,13 @@ Table published_table(const OpRun& run) {
     if (!row.published) continue;
     const Summary s = summarize(row.samples);
     const PublishedFigure& there = *row.published;
-    table.rows.push_back(
-        {{row.name},
-         {fmt::format("{:.4f} ± {:.4f} ms", s.mean * 1e3, s.sd * 1e3)},
-         {fmt::format("{:.4f} ± {:.4f} ms", there.mean_ms, there.sd_ms)},
-         {format_number(s.mean * 1e3 / there.mean_ms)},
-         {rate_text(row.tokens / s.mean)},
-         {there.tokens_per_s > 0 ? rate_text(there.tokens_per_s) : ""},
-         share_cell(limit_share(row, run.limits).share)});
+    table.rows.push_back({{row.name},
+                          {fmt::format("{:.4f} ± {:.4f} ms", s.mean * 1e3, s.sd * 1e3)},
+                          {fmt::format("{:.4f} ± {:.4f} ms", there.mean_ms, there.sd_ms)},
+                          {format_number(s.mean * 1e3 / there.mean_ms)},
+                          {rate_text(row.tokens / s.mean)},
+                          {there.tokens_per_s > 0 ? rate_text(there.tokens_per_s) : ""},
+                          share_cell(limit_share(row, run.limits).share)});
   }
   return table;
 }
@@ -150,35 +149,38 @@ Paragraph drift_paragraph(const OpRun& run) {
     return fmt::format("{} – {}", format_percent(d.slowest), format_percent(d.fastest));
   };
   const bool steady = worst <= kDriftTolerance;
-  return {{fmt::format("The machine's own speed during the run, by short probes between the samples "
-                       "(5th to 95th percentile, relative to their median): memory read {}, "
-                       "arithmetic {}.{}",
-                       range(drift.read), range(drift.peak),
-                       steady ? "" : " It was not steady: read the medians, and repeat the run on a "
-                                     "quiet machine."),
-           fmt::format("运行期间机器自身的速度（样本之间的短探测，第 5 至 95 百分位，相对其中位数）："
-                       "内存读取 {}，算力 {}。{}",
-                       range(drift.read), range(drift.peak),
-                       steady ? "" : "机器速度不稳定：请看中位数，并在空闲的机器上重测。")},
-          steady ? Verdict::kNone : Verdict::kWarn};
+  return {
+      {fmt::format("The machine's own speed during the run, by short probes between the samples "
+                   "(5th to 95th percentile, relative to their median): memory read {}, "
+                   "arithmetic {}.{}",
+                   range(drift.read), range(drift.peak),
+                   steady ? ""
+                          : " It was not steady: read the medians, and repeat the run on a "
+                            "quiet machine."),
+       fmt::format("运行期间机器自身的速度（样本之间的短探测，第 5 至 95 百分位，相对其中位数）："
+                   "内存读取 {}，算力 {}。{}",
+                   range(drift.read), range(drift.peak),
+                   steady ? "" : "机器速度不稳定：请看中位数，并在空闲的机器上重测。")},
+      steady ? Verdict::kNone : Verdict::kWarn};
 }
 
 Paragraph method_paragraph(const OpRun& run) {
   const std::string size = report::format_bytes(run.working_set_bytes);
-  return {{fmt::format(
-               "Weights, cache and activations are copied until they fill {} or more, and each call "
-               "takes the next copy, so nothing is read from a processor's cache. In a model's step "
-               "small activations would still be there: the rows of a few tokens that have no "
-               "weights are an upper bound of their time. Bytes are those of every operand once; "
-               "operations count a multiply-add as two. The limit is the longer of bytes / memory "
-               "read and operations / float32 multiply-add with the same threads.",
-               size),
-           fmt::format("权重、缓存与激活值各复制多份，总量不少于 {}，每次调用换用下一份，"
-                       "因此不会从处理器缓存读取数据。在真实推理步骤中，小的激活值仍会留在缓存里："
-                       "没有权重的少 token 行给出的是其耗时上界。字节数为每个操作数各计一次；"
-                       "一次乘加计为两次运算。极限耗时取 字节/内存读取带宽 与 运算量/float32 乘加峰值 "
-                       "中较长者（线程数相同）。",
-                       size)}};
+  return {
+      {fmt::format(
+           "Weights, cache and activations are copied until they fill {} or more, and each call "
+           "takes the next copy, so nothing is read from a processor's cache. In a model's step "
+           "small activations would still be there: the rows of a few tokens that have no "
+           "weights are an upper bound of their time. Bytes are those of every operand once; "
+           "operations count a multiply-add as two. The limit is the longer of bytes / memory "
+           "read and operations / float32 multiply-add with the same threads.",
+           size),
+       fmt::format("权重、缓存与激活值各复制多份，总量不少于 {}，每次调用换用下一份，"
+                   "因此不会从处理器缓存读取数据。在真实推理步骤中，小的激活值仍会留在缓存里："
+                   "没有权重的少 token 行给出的是其耗时上界。字节数为每个操作数各计一次；"
+                   "一次乘加计为两次运算。极限耗时取 字节/内存读取带宽 与 运算量/float32 乘加峰值 "
+                   "中较长者（线程数相同）。",
+                   size)}};
 }
 
 std::vector<std::string> rows_above_limit(const OpRun& run) {
@@ -226,16 +228,16 @@ Table comparison_table(const OpComparison& comparison) {
                           {{"tolerance", "容差"}, true},
                           {{"change", "变化"}}}};
   for (const OpChange& row : comparison.rows) {
-    table.rows.push_back({{row.name},
-                          {row.shape},
-                          {time_text(row.before_s)},
-                          {time_text(row.after_s)},
-                          {fmt::format("{:.3f}", row.time_ratio)},
-                          {fmt::format("{:.3f} – {:.3f}", row.ratio_interval.low,
-                                       row.ratio_interval.high)},
-                          {format_number(row.p, 2)},
-                          {format_percent(row.tolerance, 2)},
-                          change_cell(row.change)});
+    table.rows.push_back(
+        {{row.name},
+         {row.shape},
+         {time_text(row.before_s)},
+         {time_text(row.after_s)},
+         {fmt::format("{:.3f}", row.time_ratio)},
+         {fmt::format("{:.3f} – {:.3f}", row.ratio_interval.low, row.ratio_interval.high)},
+         {format_number(row.p, 2)},
+         {format_percent(row.tolerance, 2)},
+         change_cell(row.change)});
   }
   return table;
 }
@@ -243,15 +245,15 @@ Table comparison_table(const OpComparison& comparison) {
 report::Section comparison_section(const OpComparison& comparison) {
   report::Section section{.heading = {"What changed", "变化"}};
   if (comparison.limits_changed()) {
-    section.blocks.push_back(
-        Paragraph{{fmt::format("The machine itself changed between the runs: memory read × {:.2f}, "
-                               "arithmetic × {:.2f}. Differences of that size say nothing about the "
-                               "program.",
-                               comparison.read_ratio, comparison.peak_ratio),
-                   fmt::format("两次运行之间机器本身发生了变化：内存读取 × {:.2f}，算力 × "
-                               "{:.2f}。同等幅度的差异与程序无关。",
-                               comparison.read_ratio, comparison.peak_ratio)},
-                  Verdict::kWarn});
+    section.blocks.push_back(Paragraph{
+        {fmt::format("The machine itself changed between the runs: memory read × {:.2f}, "
+                     "arithmetic × {:.2f}. Differences of that size say nothing about the "
+                     "program.",
+                     comparison.read_ratio, comparison.peak_ratio),
+         fmt::format("两次运行之间机器本身发生了变化：内存读取 × {:.2f}，算力 × "
+                     "{:.2f}。同等幅度的差异与程序无关。",
+                     comparison.read_ratio, comparison.peak_ratio)},
+        Verdict::kWarn});
   }
   const auto list = [&](const char* english, const char* chinese,
                         const std::vector<std::string>& items) {
@@ -265,7 +267,8 @@ report::Section comparison_section(const OpComparison& comparison) {
   list("Only in this run", "仅在本次运行中", comparison.only_after);
   section.blocks.push_back(comparison_table(comparison));
   section.blocks.push_back(Paragraph{
-      {"Faster or slower: Mann and Whitney's test below 0.01, the bootstrap interval of the ratio of "
+      {"Faster or slower: Mann and Whitney's test below 0.01, the bootstrap interval of the ratio "
+       "of "
        "medians excludes 1, and the ratio leaves the tolerance, which is 3 % or what the machine "
        "itself varied.",
        "判为变快或变慢的条件：Mann–Whitney 检验 p < 0.01，中位数之比的自助法区间不含 1，"
@@ -280,8 +283,8 @@ Text summary_text(const OpRun& run) {
   return {fmt::format("{} operations on {}: {} to {} of this machine's limit, median {}.",
                       run.results.size(), run.device, format_percent(s.min), format_percent(s.max),
                       format_percent(s.median)),
-          fmt::format("{} 项算子，设备 {}：达到本机极限的 {} 至 {}，中位数 {}。", run.results.size(),
-                      run.device, format_percent(s.min), format_percent(s.max),
+          fmt::format("{} 项算子，设备 {}：达到本机极限的 {} 至 {}，中位数 {}。",
+                      run.results.size(), run.device, format_percent(s.min), format_percent(s.max),
                       format_percent(s.median))};
 }
 

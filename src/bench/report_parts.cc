@@ -14,9 +14,9 @@ report::Table limits_table(const MachineLimits& limits) {
     return threads == 1 ? Text("1 thread", "1 线程")
                         : Text(fmt::format("{} threads", threads), fmt::format("{} 线程", threads));
   };
-  report::Table table{.caption = {"Limits of this machine, measured in this run",
-                                  "本机极限（本次运行中测得）"},
-                      .columns = {{{"limit", "极限"}}, {{"instructions", "指令集"}}}};
+  report::Table table{
+      .caption = {"Limits of this machine, measured in this run", "本机极限（本次运行中测得）"},
+      .columns = {{{"limit", "极限"}}, {{"instructions", "指令集"}}}};
   table.columns.push_back({heading(1), true});
   const bool several = limits.num_threads > 1;
   if (several) table.columns.push_back({heading(limits.num_threads), true});
@@ -35,13 +35,11 @@ report::Table limits_table(const MachineLimits& limits) {
 }
 
 Cell share_cell(double share) {
-  return {report::format_percent(share), share > 1 ? report::Verdict::kWarn : report::Verdict::kNone,
-          share};
+  return {report::format_percent(share),
+          share > 1 ? report::Verdict::kWarn : report::Verdict::kNone, share};
 }
 
-std::string time_text(double seconds) {
-  return seconds < 0 ? "" : report::format_si(seconds, "s");
-}
+std::string time_text(double seconds) { return seconds < 0 ? "" : report::format_si(seconds, "s"); }
 
 std::string time_text(double seconds, double sd) {
   return fmt::format("{} ± {}", report::format_si(seconds, "s"), report::format_si(sd, "s", 2));

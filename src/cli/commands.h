@@ -17,6 +17,10 @@ Command add_inspect_command(CLI::App& app);    // inspect.cc
 Command add_dummy_command(CLI::App& app);      // dummy.cc
 Command add_tokenize_command(CLI::App& app);   // tokenize.cc
 Command add_verify_command(CLI::App& app);     // verify.cc
+Command add_bench_command(CLI::App& app);      // bench.cc
+
+// Of `ernie bench`:
+Command add_bench_ops_command(CLI::App& app);  // bench_ops.cc
 
 // Of `ernie verify`:
 Command add_verify_determinism_command(CLI::App& app);  // verify_determinism.cc

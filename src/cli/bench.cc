@@ -1,0 +1,19 @@
+#include <memory>
+
+#include "cli/commands.h"
+
+namespace ernie {
+
+Command add_bench_command(CLI::App& app) {
+  app.require_subcommand(1);
+  const auto chosen = std::make_shared<Command>();
+  const auto add = [&](const char* name, const char* description, Command (*make)(CLI::App&)) {
+    CLI::App* subcommand = app.add_subcommand(name, description);
+    subcommand->callback([chosen, run = make(*subcommand)] { *chosen = run; });
+  };
+  add("ops", "Every operation of a device against the limits of the machine",
+      add_bench_ops_command);
+  return [chosen] { return (*chosen)(); };
+}
+
+}  // namespace ernie

@@ -1,0 +1,151 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "backend/registry.h"
+#include "base/file.h"
+#include "base/thread_pool.h"
+#include "bench/op_compare.h"
+#include "bench/op_runner.h"
+#include "bench/ops_json.h"
+#include "bench/ops_report.h"
+#include "cli/commands.h"
+#include "cli/json_text.h"
+#include "cli/report_flags.h"
+#include "report/environment.h"
+
+namespace ernie {
+namespace {
+
+constexpr uint64_t kMaxResultBytes = uint64_t{256} << 20;
+
+struct OpsFlags {
+  std::string suite = "model";
+  std::string device = "cpu", dtype = "bfloat16", isa;
+  int threads = 0;
+  std::vector<std::string> ops;
+  bench::OpRunOptions run;
+  std::string compare;
+  bool quiet = false;
+  ReportFlags report;
+};
+
+void add_flags(CLI::App& app, OpsFlags& flags) {
+  app.add_option("--suite", flags.suite,
+                 "published: the eight shapes of a published NPU benchmark; model: every operation "
+                 "of the 21B model")
+      ->check(CLI::IsMember({"published", "model"}))
+      ->capture_default_str();
+  app.add_option("--device", flags.device, "What to measure: cpu, reference")
+      ->capture_default_str();
+  app.add_option("--dtype", flags.dtype, "Type of weights and KV cache")
+      ->check(CLI::IsMember({"bfloat16", "float32"}))
+      ->capture_default_str();
+  app.add_option("--isa", flags.isa, "Instruction set of the cpu device (default: the best here)");
+  app.add_option("--threads", flags.threads, "Threads; 0: one per processor")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--op", flags.ops,
+                 "Only operations of this name (linear, attention, …), or rows whose name contains "
+                 "it; may be given several times")
+      ->allow_extra_args(false);
+  app.add_option("--seconds-per-op", flags.run.seconds_per_op,
+                 "Time to measure each row, at least five calls")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  app.add_option("--limits-seconds", flags.run.limits_seconds,
+                 "Time to measure the machine's limits, before and after")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  app.add_option("--compare", flags.compare, "JSON of an earlier run: say what changed since")
+      ->type_name("FILE")
+      ->check(CLI::ExistingFile);
+  app.add_option("--seed", flags.run.seed, "Of every random draw")->capture_default_str();
+  app.add_flag("--quiet", flags.quiet, "Show no progress");
+  add_report_flags(app, flags.report);
+}
+
+Result<std::vector<bench::OpCase>> chosen_cases(const OpsFlags& flags) {
+  std::vector<bench::OpCase> cases = flags.suite == "published"
+                                         ? bench::published_suite()
+                                         : bench::model_suite(*preset_model_config("21b"));
+  if (flags.ops.empty()) return cases;
+  std::erase_if(cases, [&](const bench::OpCase& c) {
+    return std::ranges::none_of(flags.ops, [&](const std::string& wanted) {
+      return c.op == wanted || c.name.find(wanted) != std::string::npos;
+    });
+  });
+  if (cases.empty()) {
+    return make_error(ErrorCode::kInvalidArgument, "--op: no row of suite {} is called {}",
+                      flags.suite, fmt::join(flags.ops, ", "));
+  }
+  return cases;
+}
+
+Result<std::optional<bench::SavedOpRun>> read_earlier(const std::string& path) {
+  if (path.empty()) return std::optional<bench::SavedOpRun>();
+  ERNIE_TRY(const std::string text, read_text_file(path, kMaxResultBytes));
+  const auto value = parse_json(text);
+  if (!value) {
+    return make_error(ErrorCode::kCorruptData, "{}: {}", path, value.error().message);
+  }
+  ERNIE_TRY(bench::SavedOpRun saved, bench::ops_from_json(*value, path));
+  return std::optional<bench::SavedOpRun>(std::move(saved));
+}
+
+bench::OpProgress progress_of(const OpsFlags& flags) {
+  if (flags.quiet || ::isatty(STDERR_FILENO) == 0) return {};
+  return [](size_t index, size_t count, const bench::OpCase& op_case) {
+    constexpr const char* kEraseLine = "\r\x1b[K";
+    fmt::print(stderr, "{}{} of {}: {}, {}{}", kEraseLine, index + 1, count, op_case.name,
+               op_case.shape, index + 1 == count ? "\n" : "");
+  };
+}
+
+std::vector<std::pair<report::Text, std::string>> environment_of(
+    const bench::OpRun& run, const report::Environment& environment) {
+  auto rows = report::environment_rows(environment);
+  rows.push_back({{"suite", "测试集"}, run.suite});
+  rows.push_back({{"device", "设备"}, run.device});
+  rows.push_back({{"threads", "线程数"}, std::to_string(run.limits.num_threads)});
+  rows.push_back({{"seed", "随机种子"}, std::to_string(run.options.seed)});
+  return rows;
+}
+
+Result<void> bench_ops(const OpsFlags& flags) {
+  ERNIE_TRY(const auto cases, chosen_cases(flags));
+  ERNIE_TRY(auto earlier, read_earlier(flags.compare));
+  const DType dtype = flags.dtype == "float32" ? DType::kF32 : DType::kBF16;
+  const int threads = flags.threads != 0 ? flags.threads : available_processors();
+  ERNIE_TRY(const auto backend, make_backend(flags.device, {dtype, threads, flags.isa, false}));
+  bench::OpRun run{.suite = flags.suite,
+                   .device = backend->describe(),
+                   .dtype = std::string(dtype_name(dtype)),
+                   .isa = flags.isa,
+                   .options = flags.run};
+  ERNIE_TRY_VOID(bench::run_ops(*backend, threads, cases, progress_of(flags), run));
+  std::optional<bench::OpComparison> comparison;
+  if (earlier) comparison = bench::compare_ops(*std::move(earlier), run);
+  const bench::OpComparison* compared = comparison ? &*comparison : nullptr;
+  const report::Environment environment = report::collect_environment();
+  report::Report report = bench::ops_report(run, compared);
+  report.environment = environment_of(run, environment);
+  return write_reports(flags.report, report,
+                       json_text(bench::ops_to_json(run, environment, compared)) + "\n");
+}
+
+}  // namespace
+
+Command add_bench_ops_command(CLI::App& app) {
+  const auto flags = std::make_shared<OpsFlags>();
+  add_flags(app, *flags);
+  return [flags] {
+    const auto done = bench_ops(*flags);
+    if (done) return 0;
+    fmt::print(stderr, "{}\n", done.error().message);
+    return 2;
+  };
+}
+
+}  // namespace ernie
