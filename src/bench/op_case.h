@@ -105,6 +105,9 @@ class OpFixtures {
   Result<Copies> integers(const Shape& shape, int64_t count,
                           const std::function<void(int64_t, std::span<int32_t>)>& fill);
   HostTensor random_matrix(int64_t rows, int64_t columns) const;
+  /// As many of what `prepare` makes as fill the working set, kept under `name`.
+  Result<WeightsPtr> keep_copies(const std::string& name, double num_elements,
+                                 const std::function<Result<OperandPtr>()>& prepare);
   Result<WeightsPtr> matrices(int64_t in, int64_t out, MatrixUse use);
   Result<WeightsPtr> expert_weights(int64_t num_experts, int64_t hidden, int64_t width);
   Result<OperandPtr> vector(int64_t size, VectorUse use, float value);

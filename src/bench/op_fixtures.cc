@@ -113,16 +113,23 @@ Result<OpFixtures::WeightsPtr> OpFixtures::matrices(int64_t in, int64_t out, Mat
   const std::string name =
       fmt::format("{}x{} {}", in, out, use == MatrixUse::kRouter ? "router" : "matrix");
   if (name == kept_name_) return kept_;
-  kept_.reset();
+  const HostTensor host = random_matrix(out, in);
+  const auto prepare = [&] { return backend_.prepare_matrix({&host, 1}, use); };
+  return keep_copies(name, static_cast<double>(in * out), prepare);
+}
+
+Result<OpFixtures::WeightsPtr> OpFixtures::keep_copies(
+    const std::string& name, double num_elements,
+    const std::function<Result<OperandPtr>()>& prepare) {
+  kept_.reset();  // first, so that both are never held
   kept_name_.clear();
   auto weights = std::make_shared<Weights>();
-  const HostTensor host = random_matrix(out, in);
-  ERNIE_TRY(OperandPtr first, backend_.prepare_matrix({&host, 1}, use));
-  const auto num_bytes = static_cast<double>(first->num_bytes());
-  weights->bytes_per_element = num_bytes / static_cast<double>(in * out);
-  weights->operands.push_back(std::move(first));
-  for (int64_t i = copies_of(num_bytes); i > 1; --i) {
-    ERNIE_TRY(OperandPtr operand, backend_.prepare_matrix({&host, 1}, use));
+  int64_t count = 1;
+  for (int64_t i = 0; i < count; ++i) {
+    ERNIE_TRY(OperandPtr operand, prepare());
+    const auto num_bytes = static_cast<double>(operand->num_bytes());
+    weights->bytes_per_element = num_bytes / num_elements;
+    count = copies_of(num_bytes);
     weights->operands.push_back(std::move(operand));
   }
   kept_name_ = name;
@@ -134,18 +141,10 @@ Result<OpFixtures::WeightsPtr> OpFixtures::expert_weights(int64_t num_experts, i
                                                           int64_t width) {
   const std::string name = fmt::format("{} experts {}x{}", num_experts, hidden, width);
   if (name == kept_name_) return kept_;
-  kept_.reset();
-  kept_name_.clear();
   const HostTensor up = random_matrix(width, hidden), down = random_matrix(hidden, width);
   const std::vector<ExpertTensors> all(static_cast<size_t>(num_experts), {up, up, down});
-  auto weights = std::make_shared<Weights>();
-  ERNIE_TRY(OperandPtr operand, backend_.prepare_experts(all));
-  weights->bytes_per_element = static_cast<double>(operand->num_bytes()) /
-                               static_cast<double>(3 * num_experts * hidden * width);
-  weights->operands.push_back(std::move(operand));
-  kept_name_ = name;
-  kept_ = weights;
-  return kept_;
+  return keep_copies(name, static_cast<double>(3 * num_experts * hidden * width),
+                     [&] { return backend_.prepare_experts(all); });
 }
 
 Result<OperandPtr> OpFixtures::vector(int64_t size, VectorUse use, float value) {
@@ -341,9 +340,10 @@ Result<PreparedOp> OpFixtures::route(int64_t tokens, int64_t num_experts, int64_
 Result<PreparedOp> OpFixtures::experts(int64_t tokens, int64_t num_experts, int64_t chosen,
                                        int64_t hidden, int64_t width) {
   ERNIE_TRY(const WeightsPtr weights, expert_weights(num_experts, hidden, width));
+  const auto n = std::max(kRoutings, static_cast<int64_t>(weights->operands.size()));
   double num_touched = 0;
   ERNIE_TRY(const Copies ids,
-            integers({tokens, chosen}, kRoutings, [&](int64_t c, std::span<int32_t> values) {
+            integers({tokens, chosen}, n, [&](int64_t c, std::span<int32_t> values) {
               std::vector<bool> touched(static_cast<size_t>(num_experts));
               for (int64_t t = 0; t < tokens; ++t) {
                 const auto row =
@@ -353,15 +353,15 @@ Result<PreparedOp> OpFixtures::experts(int64_t tokens, int64_t num_experts, int6
               }
               num_touched += static_cast<double>(std::ranges::count(touched, true));
             }));
-  const OpCost cost = experts_cost(tokens, chosen, num_touched / kRoutings, hidden, width,
-                                   element_bytes(weights->bytes_per_element));
+  const OpCost cost = experts_cost(tokens, chosen, num_touched / static_cast<double>(n), hidden,
+                                   width, element_bytes(weights->bytes_per_element));
   ERNIE_TRY(const Copies shares, floats({tokens, chosen}, DType::kF32, 1));
-  ERNIE_TRY(const Copies x, activations({tokens, hidden}, kRoutings));
-  ERNIE_TRY(const Copies out, activations({tokens, hidden}, kRoutings));
+  ERNIE_TRY(const Copies x, activations({tokens, hidden}, n));
+  ERNIE_TRY(const Copies out, activations({tokens, hidden}, n));
   return PreparedOp{[=, this](int64_t i) {
-                      backend_.experts(x.at(i), ids.at(i), shares.at(0), weights->at(0), out.at(i));
+                      backend_.experts(x.at(i), ids.at(i), shares.at(0), weights->at(i), out.at(i));
                     },
-                    cost, kRoutings};
+                    cost, n};
 }
 
 Result<PreparedOp> OpFixtures::gather_rows(int64_t rows, int64_t hidden) {
