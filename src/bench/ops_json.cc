@@ -15,8 +15,9 @@ constexpr const char* kKind = "ernie bench ops";
 constexpr int64_t kVersion = 1;
 
 json::object summary_json(const Summary& s) {
-  return {{"count", s.count}, {"mean_s", s.mean},     {"sd_s", s.sd},   {"min_s", s.min},
-          {"p5_s", s.p5},     {"median_s", s.median}, {"p95_s", s.p95}, {"max_s", s.max}};
+  return {{"count", s.count}, {"mean_s", s.mean}, {"sd_s", s.sd},
+          {"min_s", s.min},   {"p5_s", s.p5},     {"median_s", s.median},
+          {"p95_s", s.p95},   {"p99_s", s.p99},   {"max_s", s.max}};
 }
 
 json::object row_json(const OpResult& row, const OpRun& run) {

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""What a user sees of `ernie bench`: reports, JSON against its schema, exit codes. No times are
+judged.
+
+    bench_test.py PROGRAM
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+PROGRAM = os.path.abspath(sys.argv.pop(1))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SCHEMA = json.loads((ROOT / "docs/schema/bench.schema.json").read_text(encoding="utf-8"))
+TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int,
+         "number": (int, float)}
+
+
+def problems(value, schema, where="$"):
+    """What of `value` is not as `schema` says: the words that bench.schema.json uses."""
+    if "$ref" in schema:
+        name = schema["$ref"].removeprefix("#/$defs/")
+        return problems(value, SCHEMA["$defs"][name], where)
+    if "oneOf" in schema:
+        each = [problems(value, choice, where) for choice in schema["oneOf"]]
+        return [] if each.count([]) == 1 else [f"{where}: not one of the kinds"] + sum(each, [])
+    found = []
+    if "type" in schema:
+        is_bool = isinstance(value, bool) and schema["type"] != "boolean"
+        if is_bool or not isinstance(value, TYPES[schema["type"]]):
+            return [f"{where}: {value!r} is no {schema['type']}"]
+    if "const" in schema and value != schema["const"]:
+        found.append(f"{where}: {value!r} is not {schema['const']!r}")
+    if "enum" in schema and value not in schema["enum"]:
+        found.append(f"{where}: {value!r} is none of {schema['enum']}")
+    if "minimum" in schema and value < schema["minimum"]:
+        found.append(f"{where}: {value} is too small")
+    if "exclusiveMinimum" in schema and value <= schema["exclusiveMinimum"]:
+        found.append(f"{where}: {value} is too small")
+    if "maximum" in schema and value > schema["maximum"]:
+        found.append(f"{where}: {value} is too large")
+    if isinstance(value, list):
+        if len(value) < schema.get("minItems", 0):
+            found.append(f"{where}: too few items")
+        for i, item in enumerate(value):
+            found += problems(item, schema.get("items", {}), f"{where}[{i}]")
+    if isinstance(value, dict):
+        properties = schema.get("properties", {})
+        found += [f"{where}: no {key}" for key in schema.get("required", []) if key not in value]
+        for key, item in value.items():
+            if key in properties:
+                found += problems(item, properties[key], f"{where}.{key}")
+            elif schema.get("additionalProperties") is False:
+                found.append(f"{where}: unknown {key}")
+    return found
+
+
+class BenchTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="ernie-bench-")
+        self.addCleanup(self.folder.cleanup)
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def read(self, name):
+        with open(self.path(name), encoding="utf-8") as file:
+            return file.read()
+
+    def bench(self, *args, code=0):
+        done = subprocess.run([PROGRAM, "bench", *args], cwd=self.folder.name, capture_output=True,
+                              text=True, timeout=300, check=False)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done
+
+    def result(self, name):
+        """The JSON of a run, checked against the schema."""
+        value = json.loads(self.read(name))
+        self.assertEqual(problems(value, SCHEMA), [])
+        try:
+            import jsonschema
+        except ImportError:
+            return value
+        jsonschema.validate(value, SCHEMA)
+        return value
+
+
+class OpsTest(BenchTest):
+    def test_published_suite(self):
+        out = self.bench("ops", "--suite", "published", "--seconds-per-op", "0",
+                         "--limits-seconds", "0.2", "--json", "a.json", "--html", "a.html").stdout
+        result = self.result("a.json")
+        rows = result["rows"]
+        self.assertEqual([row["name"] for row in rows],
+                         ["MatMul 2560 × 2560", "MatMul 2560 × 12288", "MatMul 1536 × 2560",
+                          "MoE routing", "RMSNorm", "Attention", "Linear", "SiLU"])
+        for row in rows:
+            limit = max(row["bytes"] / result["limits"]["read_gb_per_s"],
+                        row["operations"] / result["limits"]["peaks"][0]["gop_per_s"]) * 1e-9
+            self.assertAlmostEqual(row["share_of_limit"] * row["time"]["median_s"] / limit, 1, 6)
+            self.assertIn("mean_ms", row["published"])
+        self.assertIn("Ascend 910", out)
+        self.assertIn("0.1451 ± 0.0068 ms", out)
+        for text in ("MatMul 2560", "share", "float32 fma"):
+            self.assertIn(text, out)
+        xml.etree.ElementTree.fromstring(self.read("a.html").partition("\n")[2])
+
+    def test_compare_and_language(self):
+        flags = ["ops", "--op", "add", "--seconds-per-op", "0.02", "--limits-seconds", "0.1"]
+        self.bench(*flags, "--json", "a.json", "--threads", "1")
+        out = self.bench(*flags, "--json", "b.json", "--compare", "a.json", "--threads", "2",
+                         "--lang", "zh").stdout
+        comparison = self.result("b.json")["comparison"]
+        self.assertEqual(len(comparison["rows"]), len(self.result("a.json")["rows"]))
+        self.assertIn("threads: 1, now 2", comparison["settings_changed"])
+        self.assertIn("变化", out)
+
+    def test_what_cannot_run(self):
+        with open(self.path("other.json"), "w", encoding="utf-8") as file:
+            file.write("{}")
+        for flags in (["--op", "nothing"], ["--compare", "absent.json"], ["--isa", "mmx"],
+                      ["--compare", "other.json"], ["--device", "abacus"], ["--suite", "all"],
+                      ["--json", "no/such/folder.json"], ["--seconds-per-op", "-1"]):
+            done = self.bench("ops", *flags, code=2)
+            self.assertEqual(done.stdout, "", flags)
+            self.assertTrue(done.stderr, flags)
+
+
+if __name__ == "__main__":
+    unittest.main()
