@@ -1,5 +1,7 @@
 #include "verify/row_case.h"
 
+#include <cmath>
+
 namespace ernie::verify {
 
 RowCase::RowCase(Rig& rig, const RowOperation& operation, std::vector<double> x)
@@ -49,6 +51,23 @@ ErrorSummary compare_rows(const RowCase& rows, const RowOperation& operation,
     }
   }
   return meter.summary();
+}
+
+void check_rounding_points(const RowCase& rows, std::span<const int64_t> sampled,
+                           const StoredValue& stored, std::vector<std::string>& failures) {
+  int64_t num_finite = 0, num_different = 0;
+  for (const int64_t row : sampled) {
+    const std::span<const double> got = rows.y_row(row);
+    for (size_t c = 0; c < got.size(); ++c) {
+      const double want = stored(row, c);
+      if (!std::isfinite(want)) continue;
+      ++num_finite;
+      num_different += got[c] != want ? 1 : 0;
+    }
+  }
+  if (num_finite >= kMinElementsForRms && num_different * 50 > num_finite) {
+    failures.emplace_back("rounding points");
+  }
 }
 
 }  // namespace ernie::verify

@@ -277,6 +277,7 @@ std::vector<CaseGroup> linear_groups(const Plan& plan) {
       add({"faults", 256, 128}, kNormal, {1, 7, 33}, {kNormal, kOutliers, kPositive});
       add({"faults", 96, 96}, kPositive, {2, 64}, {kNormal, kPositive, kCancellation});
       add({"faults", 40, 24}, kInteger, {3}, {kInteger});
+      add({"faults", 40, 256}, kNormal, {128}, {kNormal, kHeavyTail});  // enough to see a bias
       break;
     case Suite::kModel:
       for (const LinearShape& shape : model_linear_shapes(false)) {

@@ -1,0 +1,110 @@
+#include "verify/faults/fault.h"
+
+namespace ernie::verify {
+namespace {
+
+// Where a store does not round there is nothing to truncate; a number of fewer bits than TF32 has
+// loses none.
+bool float32_activations(DType act, DType) { return act == DType::kF32; }
+bool bfloat16_activations(DType act, DType) { return act == DType::kBF16; }
+bool narrower_cache(DType act, DType store) { return act == DType::kF32 && store == DType::kBF16; }
+
+}  // namespace
+
+const std::vector<Fault>& faults() {
+  using enum Quirk;
+  static const std::vector<Fault> kFaults = {
+      {"embed", kNextRow, {"the row after the one asked for", "取了下一行"}},
+      {"rms_norm", kEpsilonTenth, {"epsilon a tenth of what it should be", "epsilon 只有十分之一"}},
+      {"rms_norm",
+       kMeanSubtracted,
+       {"mean subtracted, as in LayerNorm", "像 LayerNorm 那样减去均值"}},
+      {"rms_norm", kShortMean, {"mean over 16 elements too few", "均值少算 16 个元素"}},
+      {"rms_norm",
+       kWeightBeforeRounding,
+       {"weight applied before the rounding", "先乘权重再舍入"},
+       bfloat16_activations},
+      {"rms_norm", kGain, {"result times 1.002", "结果乘以 1.002"}},
+      {"linear", kLastKDropped, {"last k dropped", "漏掉最后一个 k"}},
+      {"linear", kLastTileDropped, {"last 16 of K dropped", "漏掉 K 的最后 16 个"}},
+      {"linear",
+       kBf16Partials,
+       {"partial sums in bfloat16 every 64", "每 64 个部分和存为 bfloat16"}},
+      {"linear", kBf16SplitK, {"split over K, parts in bfloat16", "按 K 切分，各部分为 bfloat16"}},
+      {"linear", kTruncatingStore, {"store truncates", "写回时截断"}},
+      {"linear", kGain, {"result times 1.002", "结果乘以 1.002"}},
+      {"linear", kOneElement, {"one element 3 % too large", "一个元素大 3 %"}},
+      {"linear", kColumnsShifted, {"columns shifted by one", "列错开一位"}},
+      {"linear", kZeros, {"zeros", "全零"}},
+      {"linear", kTf32, {"inputs in TF32", "输入用 TF32"}, float32_activations},
+      {"linear", kHf32, {"inputs in HF32", "输入用 HF32"}, float32_activations},
+      {"linear", kTransposed, {"weight read as its transpose", "权重按转置读取"}},
+      {"linear", kStaleRow, {"last row is another one's", "最后一行是别的行"}},
+      {"linear",
+       kOtherOrderAlone,
+       {"one row alone is summed in another order", "单独一行换了求和顺序"},
+       float32_activations},
+      {"rope_table", kNextPosition, {"position plus one", "位置加一"}},
+      {"rope_table", kOtherTheta, {"theta 10,000", "theta 为 10,000"}},
+      {"rope_table", kBf16Angle, {"angle in bfloat16", "角度用 bfloat16"}},
+      {"rope_table", kBf16Table, {"sine and cosine in bfloat16", "正余弦用 bfloat16"}},
+      {"rope_table",
+       kDoubleAngle,
+       {"angle in double, not the model's float32", "角度用双精度而非模型的 float32"}},
+      {"rope", kHalvesPaired, {"halves paired, as in NeoX", "像 NeoX 那样前后半配对"}},
+      {"rope", kTurnedBack, {"turned the other way", "旋转方向相反"}},
+      {"rope", kValuesTurned, {"value heads turned as well", "value 头也被旋转"}},
+      {"store_kv", kTruncatingStore, {"store truncates", "写回时截断"}, narrower_cache},
+      {"store_kv", kNextSlot, {"the slot after the right one", "写到下一个槽"}},
+      {"store_kv", kHeadsSwapped, {"key/value heads in reverse order", "KV 头顺序颠倒"}},
+      {"attention", kLastKeyDropped, {"last key dropped", "漏掉最后一个 key"}},
+      {"attention", kStaleKey, {"a key beyond the context attended", "关注了上下文之外的 key"}},
+      {"attention", kWrongBlock, {"one block is another sequence's", "有一块属于别的序列"}},
+      {"attention", kScaleOff, {"scale 2 % too large", "缩放大 2 %"}},
+      {"attention", kSinkDropped, {"first key dropped", "漏掉第一个 key"}},
+      {"attention", kFutureKey, {"mask off by one", "掩码差一位"}},
+      {"attention", kZeros, {"zeros", "全零"}},
+      {"attention",
+       kBf16Probabilities,
+       {"probabilities in bfloat16", "概率用 bfloat16"},
+       float32_activations},
+      {"attention", kNoMaximum, {"maximum not subtracted", "没有减去最大值"}},
+      {"attention",
+       kWrongKvHead,
+       {"query heads share the wrong key head", "查询头对应了错误的 KV 头"}},
+      {"silu_mul", kGateUpSwapped, {"gate and up swapped", "gate 与 up 互换"}},
+      {"silu_mul", kNoSilu, {"SiLU missing", "缺少 SiLU"}},
+      {"silu_mul", kGeluLike, {"x sigmoid(1.702 x) in its place", "换成 x sigmoid(1.702 x)"}},
+      {"silu_mul", kBf16Exponential, {"exponential in bfloat16", "指数用 bfloat16"}},
+      {"add",
+       kSecondMissing,
+       {"second operand missing, as a lost shared expert", "缺第二个操作数，如同丢了共享专家"}},
+      {"add", kBf16Sum, {"sum in bfloat16", "和用 bfloat16"}, float32_activations},
+      {"add", kGain, {"result times 1.002", "结果乘以 1.002"}},
+      {"route", kNoBias, {"correction bias ignored", "忽略修正偏置"}},
+      {"route", kBiasedWeights, {"weights from biased probabilities", "用带偏置的概率作权重"}},
+      {"route", kNotNormalised, {"weights not normalised", "权重未归一化"}},
+      {"route", kBf16Logits, {"logits in bfloat16", "logits 用 bfloat16"}},
+      {"route",
+       kSeventhForSixth,
+       {"next best in place of the last chosen", "用下一名代替最后一名"}},
+      {"route", kHigherIdOnTie, {"higher id wins a tie", "平局时取较大的 id"}},
+      {"experts", kGateUpSwapped, {"gate and up swapped", "gate 与 up 互换"}},
+      {"experts", kNoSilu, {"SiLU missing", "缺少 SiLU"}},
+      {"experts", kNextExpert, {"the expert after the right one", "用了下一个专家"}},
+      {"experts", kWeightTwice, {"weight applied twice", "权重乘了两次"}},
+      {"experts", kWeightMissing, {"weight missing", "没有乘权重"}},
+      {"experts", kLastExpertDropped, {"last chosen expert dropped", "漏掉最后选中的专家"}},
+      {"experts",
+       kOtherTokensInput,
+       {"last token gets another one's input", "最后一个 token 用了别人的输入"}},
+      {"experts",
+       kTruncatingStore,
+       {"hidden values truncated to bfloat16", "中间值截断为 bfloat16"},
+       float32_activations},
+      {"gather_rows", kNextRow, {"the row after the one asked for", "取了下一行"}},
+  };
+  return kFaults;
+}
+
+}  // namespace ernie::verify

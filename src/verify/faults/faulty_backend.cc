@@ -1,0 +1,238 @@
+#include "verify/faults/faulty_backend.h"
+
+#include "verify/faults/host_kernels.h"
+#include "verify/rig.h"
+
+namespace ernie::verify {
+namespace {
+
+using host::Values;
+
+Values values_of(const HostTensor& tensor) {
+  Values values;
+  const int64_t n = tensor.shape().num_elements();
+  values.reserve(static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; ++i) {
+    values.push_back(static_cast<double>(load_float(tensor.dtype(), tensor.data(), i)));
+  }
+  return values;
+}
+
+/// The device's operand, and the numbers in it.
+struct KeptOperand final : Operand {
+  KeptOperand(OperandPtr real_operand, Values kept)
+      : Operand(real_operand->shape()), real(std::move(real_operand)), values(std::move(kept)) {}
+  size_t num_bytes() const override { return real->num_bytes(); }
+  OperandPtr real;
+  Values values;
+  std::vector<host::Expert> experts;
+};
+
+/// The device's cache, and what should be in it.
+struct KeptKvCache final : KvCache {
+  KeptKvCache(std::unique_ptr<KvCache> real_cache, const KvCacheShape& shape)
+      : KvCache(shape), real(std::move(real_cache)) {
+    const auto per_layer = static_cast<size_t>(shape.num_blocks * shape.block_size *
+                                               shape.num_kv_heads * shape.head_dim);
+    keys.assign(static_cast<size_t>(shape.num_layers), Values(per_layer));
+    values = keys;
+  }
+  std::unique_ptr<KvCache> real;
+  std::vector<Values> keys, values;  // by layer
+};
+
+const KeptOperand& kept(const Operand& operand) { return static_cast<const KeptOperand&>(operand); }
+KeptKvCache& kept(KvCache& cache) { return static_cast<KeptKvCache&>(cache); }
+const KeptKvCache& kept(const KvCache& cache) { return static_cast<const KeptKvCache&>(cache); }
+
+class FaultyBackend final : public Backend {
+ public:
+  FaultyBackend(std::unique_ptr<Backend> real, const Fault& fault, DType store)
+      : real_(std::move(real)), fault_(fault), store_(store) {}
+
+  std::string_view name() const override { return real_->name(); }
+  std::string describe() const override { return real_->describe(); }
+  DType activation_dtype() const override { return real_->activation_dtype(); }
+  Result<std::shared_ptr<void>> allocate(size_t num_bytes) override {
+    return real_->allocate(num_bytes);
+  }
+  void copy_in(const void* data, const Tensor& device) override { real_->copy_in(data, device); }
+  void copy_out(const Tensor& device, void* data) override { real_->copy_out(device, data); }
+  void synchronize() override { real_->synchronize(); }
+  Result<std::unique_ptr<KvCache>> allocate_kv_cache(const KvCacheShape& shape) override {
+    ERNIE_TRY(auto cache, real_->allocate_kv_cache(shape));
+    return std::unique_ptr<KvCache>(new KeptKvCache(std::move(cache), shape));
+  }
+  size_t kv_bytes_per_token(const KvCacheShape& shape) const override {
+    return real_->kv_bytes_per_token(shape);
+  }
+
+  Result<OperandPtr> prepare_matrix(std::span<const HostTensor> row_blocks,
+                                    MatrixUse use) override {
+    ERNIE_TRY(OperandPtr real, real_->prepare_matrix(row_blocks, use));
+    Values all;
+    for (const HostTensor& block : row_blocks) {
+      const Values part = values_of(use == MatrixUse::kRouter ? block : block.converted(store_));
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    return OperandPtr(new KeptOperand(std::move(real), std::move(all)));
+  }
+  Result<OperandPtr> prepare_vector(const HostTensor& vector, VectorUse use) override {
+    ERNIE_TRY(OperandPtr real, real_->prepare_vector(vector, use));
+    const HostTensor stored = use == VectorUse::kNorm ? vector.converted(store_) : vector;
+    return OperandPtr(new KeptOperand(std::move(real), values_of(stored)));
+  }
+  Result<OperandPtr> prepare_experts(std::span<const ExpertTensors> experts) override {
+    ERNIE_TRY(OperandPtr real, real_->prepare_experts(experts));
+    auto operand = std::make_unique<KeptOperand>(std::move(real), Values());
+    for (const ExpertTensors& e : experts) {
+      operand->experts.push_back({values_of(e.gate.converted(store_)),
+                                  values_of(e.up.converted(store_)),
+                                  values_of(e.down.converted(store_))});
+    }
+    return OperandPtr(std::move(operand));
+  }
+
+  void embed(const Tensor& token_ids, const Operand& table, const Tensor& out) override {
+    if (!is("embed")) return real_->embed(token_ids, *kept(table).real, out);
+    write(out, copied_rows(download_ids(*real_, token_ids), kept(table).values, table.dim(0)));
+  }
+  void rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out) override {
+    if (!is("rms_norm")) return real_->rms_norm(x, *kept(weight).real, eps, out);
+    write(out, host::rms_norm(read(x), kept(weight).values, eps, mode(out)));
+  }
+  void linear(const Tensor& x, const Operand& weight, const Tensor& out) override {
+    if (!is("linear")) return real_->linear(x, *kept(weight).real, out);
+    write(out, host::linear(read(x), kept(weight).values, weight.dim(1), mode(out)));
+  }
+  void rope_table(const Tensor& positions, double theta, const Tensor& table) override {
+    if (!is("rope_table")) return real_->rope_table(positions, theta, table);
+    write(table,
+          host::rope_table(download_ids(*real_, positions), theta, table.dim(1), mode(table)));
+  }
+  void rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) override {
+    if (!is("rope")) return real_->rope(qkv, layout, table);
+    write(qkv, host::rope(read(qkv), layout, read(table), mode(qkv)));
+  }
+  void store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
+                KvCache& cache, int64_t layer) override;
+  void attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache, int64_t layer,
+                 const AttentionBatch& batch, const Tensor& out) override;
+  void silu_mul(const Tensor& gate_up, const Tensor& out) override {
+    if (!is("silu_mul")) return real_->silu_mul(gate_up, out);
+    write(out, host::silu_mul(read(gate_up), out.dim(1), mode(out)));
+  }
+  void add(const Tensor& x, const Tensor& y, const Tensor& out) override {
+    if (!is("add")) return real_->add(x, y, out);
+    write(out, host::add(read(x), read(y), mode(out)));
+  }
+  void route(const Tensor& logits, const Operand& bias, float norm_min, const Tensor& expert_ids,
+             const Tensor& expert_weights) override {
+    if (!is("route")) {
+      return real_->route(logits, *kept(bias).real, norm_min, expert_ids, expert_weights);
+    }
+    const host::Routing routing = host::route(read(logits), kept(bias).values, expert_ids.dim(1),
+                                              norm_min, mode(expert_weights));
+    real_->copy_in(routing.ids.data(), expert_ids);
+    write(expert_weights, routing.weights);
+  }
+  void experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
+               const Operand& experts, const Tensor& out) override {
+    if (!is("experts")) {
+      return real_->experts(x, expert_ids, expert_weights, *kept(experts).real, out);
+    }
+    const host::Routing routing{download_ids(*real_, expert_ids), read(expert_weights)};
+    write(out,
+          host::experts(read(x), routing, expert_ids.dim(1), kept(experts).experts, mode(out)));
+  }
+  void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) override {
+    if (!is("gather_rows")) return real_->gather_rows(x, rows, out);
+    write(out, copied_rows(download_ids(*real_, rows), read(x), x.dim(0)));
+  }
+
+ private:
+  bool is(std::string_view op) const { return fault_.op == op; }
+  host::Mode mode(const Tensor& out) const {
+    return {fault_.quirk, real_->activation_dtype(), out.dtype};
+  }
+  Values read(const Tensor& tensor) const { return download(*real_, tensor); }
+  void write(const Tensor& tensor, const Values& values) const {
+    const Array array = upload(*real_, values, tensor.shape, tensor.dtype);
+    std::vector<std::byte> bytes(tensor.num_bytes());
+    real_->copy_out(array.tensor, bytes.data());
+    real_->copy_in(bytes.data(), tensor);
+  }
+  Values copied_rows(std::vector<int32_t> rows, const Values& source, int64_t num_rows) const {
+    if (fault_.quirk == Quirk::kNextRow) {
+      for (int32_t& row : rows) row = (row + 1) % static_cast<int32_t>(num_rows);
+    }
+    const std::vector<int64_t> wide(rows.begin(), rows.end());
+    return rows_of(source, static_cast<int64_t>(source.size()) / num_rows, wide);
+  }
+
+  std::unique_ptr<Backend> real_;
+  Fault fault_;
+  DType store_;
+};
+
+void FaultyBackend::store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
+                             KvCache& cache, int64_t layer) {
+  KeptKvCache& mirror = kept(cache);
+  Values rows = read(qkv);
+  std::vector<int32_t> slots = download_ids(*real_, slot_mapping);
+  const int64_t width = layout.row_size(), size = layout.num_kv_heads * layout.head_dim;
+  for (size_t t = 0; t < slots.size(); ++t) {
+    for (int64_t i = 0; i < size; ++i) {
+      const auto from = t * static_cast<size_t>(width) + static_cast<size_t>(i);
+      const auto to = static_cast<size_t>(slots[t] * size + i);
+      mirror.keys[static_cast<size_t>(layer)][to] =
+          round_to(store_, rows[from + static_cast<size_t>(layout.key_offset())]);
+      mirror.values[static_cast<size_t>(layer)][to] =
+          round_to(store_, rows[from + static_cast<size_t>(layout.value_offset())]);
+    }
+  }
+  if (!is("store_kv")) return real_->store_kv(qkv, layout, slot_mapping, *mirror.real, layer);
+  const int32_t num_slots =
+      static_cast<int32_t>(cache.shape().num_blocks * cache.shape().block_size);
+  if (fault_.quirk == Quirk::kNextSlot) {
+    for (int32_t& slot : slots) slot = (slot + 1) % num_slots;
+  }
+  if (fault_.quirk == Quirk::kTruncatingStore) {
+    for (double& x : rows) x = host::truncated_to(store_, x);
+  }
+  const Values right = rows;
+  for (size_t t = 0; t < slots.size() && fault_.quirk == Quirk::kHeadsSwapped; ++t) {
+    for (int64_t i = 0; i < size; ++i) {
+      const int64_t other =
+          (layout.num_kv_heads - 1 - i / layout.head_dim) * layout.head_dim + i % layout.head_dim;
+      const auto at = static_cast<size_t>(static_cast<int64_t>(t) * width + layout.value_offset());
+      rows[at + static_cast<size_t>(i)] = right[at + static_cast<size_t>(other)];
+    }
+  }
+  const Array spoiled = upload(*real_, rows, qkv.shape, qkv.dtype);
+  const Array spoiled_slots = upload(*real_, slots, slot_mapping.shape);
+  real_->store_kv(spoiled.tensor, layout, spoiled_slots.tensor, *mirror.real, layer);
+}
+
+void FaultyBackend::attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache,
+                              int64_t layer, const AttentionBatch& batch, const Tensor& out) {
+  const KeptKvCache& mirror = kept(cache);
+  if (!is("attention")) {
+    return real_->attention(qkv, layout, *mirror.real, layer, batch, out);
+  }
+  const auto l = static_cast<size_t>(layer);
+  write(out, host::attention(
+                 read(qkv), layout, {&mirror.keys[l], &mirror.values[l], cache.shape()},
+                 {download_ids(*real_, batch.query_start), download_ids(*real_, batch.context_lens),
+                  download_ids(*real_, batch.block_tables), batch.block_tables.dim(1)},
+                 mode(out)));
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> make_faulty_backend(std::unique_ptr<Backend> real, const Fault& fault,
+                                             DType store) {
+  return std::make_unique<FaultyBackend>(std::move(real), fault, store);
+}
+
+}  // namespace ernie::verify
