@@ -78,7 +78,7 @@ struct OperationCases {
   std::string_view name;
   std::vector<CaseGroup> (*groups)(const Plan& plan);
 };
-/// In the order of backend.h.
+/// In the order of backend.h, then what the engine does on the host.
 const std::vector<OperationCases>& operations();
 
 std::vector<CaseGroup> embed_groups(const Plan& plan);
@@ -93,5 +93,7 @@ std::vector<CaseGroup> add_groups(const Plan& plan);
 std::vector<CaseGroup> route_groups(const Plan& plan);
 std::vector<CaseGroup> experts_groups(const Plan& plan);
 std::vector<CaseGroup> gather_rows_groups(const Plan& plan);
+std::vector<CaseGroup> log_softmax_groups(const Plan& plan);
+std::vector<CaseGroup> sample_groups(const Plan& plan);
 
 }  // namespace ernie::verify

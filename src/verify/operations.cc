@@ -14,7 +14,9 @@ const std::vector<OperationCases>& operations() {
                                                           {"add", add_groups},
                                                           {"route", route_groups},
                                                           {"experts", experts_groups},
-                                                          {"gather_rows", gather_rows_groups}};
+                                                          {"gather_rows", gather_rows_groups},
+                                                          {"log_softmax", log_softmax_groups},
+                                                          {"sample", sample_groups}};
   return kOperations;
 }
 

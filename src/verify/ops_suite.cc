@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "verify/faults/faulty_backend.h"
 #include "verify/rig.h"
 
 namespace ernie::verify {
@@ -26,9 +27,10 @@ int64_t max_macs(const SuiteOptions& options) {
 /// One worker's backends.
 struct Bench {
   std::unique_ptr<Backend> device, twin, oracle;
+  HostFunctions host;
 };
 
-Result<Bench> make_bench(const SuiteOptions& options, const WrapBackend& wrap) {
+Result<Bench> make_bench(const SuiteOptions& options, const Fault* fault) {
   Bench bench;
   BackendOptions backend = options.backend;
   backend.num_threads = 1;
@@ -36,10 +38,12 @@ Result<Bench> make_bench(const SuiteOptions& options, const WrapBackend& wrap) {
   backend.num_threads = kTwinThreads;
   ERNIE_TRY(bench.twin, make_backend(options.device, backend));
   ERNIE_TRY(bench.oracle, make_backend("reference", {.dtype = DType::kF64}));
-  if (wrap) {
-    bench.device = wrap(std::move(bench.device));
-    bench.twin = wrap(std::move(bench.twin));
+  if (fault != nullptr) {
+    const DType store = options.backend.dtype;
+    bench.device = make_faulty_backend(std::move(bench.device), *fault, store);
+    bench.twin = make_faulty_backend(std::move(bench.twin), *fault, store);
   }
+  bench.host = fault != nullptr ? faulty_functions(*fault) : engine_functions();
   return bench;
 }
 
@@ -69,7 +73,7 @@ class Workers {
       : groups_(groups), progress_(progress), results_(groups.size()) {}
 
   void work(const Bench& bench) {
-    Rig rig(*bench.device, *bench.twin, *bench.oracle);
+    Rig rig(*bench.device, *bench.twin, *bench.oracle, bench.host);
     try {
       for (size_t i = next_++; i < groups_.size() && !failed_; i = next_++) {
         groups_[i].run(rig, [&](CaseResult result) { results_[i].push_back(std::move(result)); });
@@ -115,13 +119,13 @@ int64_t SuiteResults::num_failed() const {
   return count;
 }
 
-Result<SuiteResults> run_suite(const SuiteOptions& options, const WrapBackend& wrap,
-                               const SuiteProgress& progress) {
+Result<SuiteResults> run_suite(const SuiteOptions& options, const SuiteProgress& progress,
+                               const Fault* fault) {
   const auto start = std::chrono::steady_clock::now();
   ERNIE_TRY(const std::vector<OperationCases> chosen, chosen_operations(options));
   std::vector<Bench> benches;
   for (int i = 0; i < std::max(options.num_workers, 1); ++i) {
-    ERNIE_TRY(Bench bench, make_bench(options, wrap));
+    ERNIE_TRY(Bench bench, make_bench(options, fault));
     benches.push_back(std::move(bench));
   }
   SuiteResults results{.device_description = benches[0].device->describe(),

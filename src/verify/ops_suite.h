@@ -10,6 +10,7 @@
 
 #include "backend/registry.h"
 #include "base/result.h"
+#include "verify/faults/fault.h"
 #include "verify/op_case.h"
 
 namespace ernie::verify {
@@ -22,9 +23,6 @@ struct SuiteOptions {
   std::vector<std::string> operations;  ///< empty: all
   int num_workers = 1;                  ///< cases run at the same time
 };
-
-/// Wraps a device before it is verified; for injected faults.
-using WrapBackend = std::function<std::unique_ptr<Backend>(std::unique_ptr<Backend>)>;
 
 /// The cases of one operation, in the order of the plan whatever ran first.
 struct OperationResults {
@@ -46,8 +44,9 @@ struct SuiteResults {
 /// Called from any worker now and then with the number of groups done and to do.
 using SuiteProgress = std::function<void(size_t done, size_t all)>;
 
-/// Runs the suite. Error: the device cannot be made or has too little memory; an unknown operation.
-Result<SuiteResults> run_suite(const SuiteOptions& options, const WrapBackend& wrap = {},
-                               const SuiteProgress& progress = {});
+/// Runs the suite; with `fault`, on a device that has it. Error: the device cannot be made or has
+/// too little memory; an unknown operation.
+Result<SuiteResults> run_suite(const SuiteOptions& options, const SuiteProgress& progress = {},
+                               const Fault* fault = nullptr);
 
 }  // namespace ernie::verify

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "verify/host_functions.h"
 #include "verify/op_case.h"
 #include "verify/random.h"
 
@@ -31,16 +32,18 @@ std::vector<int32_t> download_ids(Backend& backend, const Tensor& tensor);
 /// double.
 class Rig {
  public:
-  Rig(Backend& device, Backend& twin, Backend& oracle)
-      : device_(device), twin_(twin), oracle_(oracle) {}
+  Rig(Backend& device, Backend& twin, Backend& oracle, HostFunctions host)
+      : device_(device), twin_(twin), oracle_(oracle), host_(std::move(host)) {}
   Backend& device() const { return device_; }
   Backend& twin() const { return twin_; }
   Backend& oracle() const { return oracle_; }
+  const HostFunctions& host() const { return host_; }
 
  private:
   Backend& device_;
   Backend& twin_;
   Backend& oracle_;
+  HostFunctions host_;
 };
 
 /// Whether two arrays are equal bit for bit, any NaN counting as equal to any other.

@@ -103,6 +103,14 @@ const std::vector<Fault>& faults() {
        {"hidden values truncated to bfloat16", "中间值截断为 bfloat16"},
        float32_activations},
       {"gather_rows", kNextRow, {"the row after the one asked for", "取了下一行"}},
+      {"log_softmax", kNoMaximum, {"maximum not subtracted", "没有减去最大值"}},
+      {"log_softmax", kTailSkipped, {"last block left out of the sum", "求和漏掉最后一块"}},
+      {"log_softmax", kBf16Exponential, {"exponential in bfloat16", "指数用 bfloat16"}},
+      {"log_softmax", kUniform, {"the same for every token", "每个 token 概率相同"}},
+      {"sample", kOneMoreKept, {"top-k keeps one more", "top-k 多留一个"}},
+      {"sample", kTemperatureLate, {"temperature after top-p", "top-p 之后才用温度"}},
+      {"sample", kUnseeded, {"draws not determined by the seed", "抽样不由种子决定"}},
+      {"sample", kHigherIdOnTie, {"higher id wins a tie", "平局时取较大的 id"}},
   };
   return kFaults;
 }

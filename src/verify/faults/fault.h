@@ -78,6 +78,13 @@ enum class Quirk {
   kOtherTokensInput,
   // embed and gather_rows
   kNextRow,
+  // log_softmax
+  kTailSkipped,
+  kUniform,
+  // sample
+  kOneMoreKept,
+  kTemperatureLate,
+  kUnseeded,
 };
 
 /// One fault of one operation.
