@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 
 #include "base/file.h"
 #include "report/html.h"
@@ -51,11 +52,6 @@ Result<void> print(const std::string& text) {
   return {};
 }
 
-Result<void> write_to(const std::string& path, const std::string& text) {
-  if (path.empty()) return {};
-  return path == "-" ? print(text) : write_file_atomically(path, text);
-}
-
 }  // namespace
 
 void add_report_flags(CLI::App& app, ReportFlags& flags) {
@@ -82,16 +78,19 @@ report::Language report_language(const ReportFlags& flags) {
 Result<void> write_reports(const ReportFlags& flags, const report::Report& report,
                            const std::string& json) {
   const report::Language language = report_language(flags);
-  const bool replaced = flags.json == "-" || flags.markdown == "-" || flags.html == "-";
-  if (!replaced) ERNIE_TRY_VOID(print(report::to_terminal(report, language, style_of_stdout())));
-  ERNIE_TRY_VOID(write_to(flags.json, json));
+  std::optional<std::string> shown;
+  const auto write = [&](const std::string& path, std::string text) -> Result<void> {
+    if (path != "-") return write_file_atomically(path, text);
+    shown = std::move(text);
+    return {};
+  };
+  if (!flags.json.empty()) ERNIE_TRY_VOID(write(flags.json, json));
   if (!flags.markdown.empty()) {
-    ERNIE_TRY_VOID(write_to(flags.markdown, report::to_markdown(report, language)));
+    ERNIE_TRY_VOID(write(flags.markdown, report::to_markdown(report, language)));
   }
-  if (!flags.html.empty()) {
-    ERNIE_TRY_VOID(write_to(flags.html, report::to_html(report, language)));
-  }
-  return {};
+  if (!flags.html.empty()) ERNIE_TRY_VOID(write(flags.html, report::to_html(report, language)));
+  // The files first: whoever pipes what is shown into `head` still wants them.
+  return print(shown ? *shown : report::to_terminal(report, language, style_of_stdout()));
 }
 
 }  // namespace ernie

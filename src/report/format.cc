@@ -50,17 +50,18 @@ std::string format_number(double value, int digits) {
 std::string format_si(double value, std::string_view unit, int digits) {
   constexpr std::array<const char*, 9> kPrefixes = {"p", "n", "µ", "m", "", "k", "M", "G", "T"};
   constexpr int kUnity = 4;
-  if (!std::isfinite(value)) return fmt::format("{} {}", not_finite(value), unit);
-  if (value == 0) return fmt::format("0 {}", unit);
-  const int exponent = rounded_exponent(value, digits);
-  const int step = static_cast<int>(std::floor(exponent / 3.0));
+  const auto with = [&](const std::string& number, const char* prefix) {
+    const std::string prefixed = std::string(prefix).append(unit);
+    return prefixed.empty() ? number : number + " " + prefixed;
+  };
+  if (!std::isfinite(value) || value == 0) return with(format_number(value), "");
+  const int step = static_cast<int>(std::floor(rounded_exponent(value, digits) / 3.0));
   const int index = step + kUnity;
   if (index < 0 || index >= static_cast<int>(kPrefixes.size())) {
-    return fmt::format("{} {}", format_number(value, digits), unit);
+    return with(format_number(value, digits), "");
   }
   const double scaled = value * std::pow(10.0, -3 * step);
-  return fmt::format("{} {}{}", format_number(scaled, digits),
-                     kPrefixes[static_cast<size_t>(index)], unit);
+  return with(format_number(scaled, digits), kPrefixes[static_cast<size_t>(index)]);
 }
 
 std::string format_bytes(uint64_t bytes) {

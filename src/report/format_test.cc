@@ -54,6 +54,8 @@ TEST(FormatSi, PutsThePrefixBeforeTheUnit) {
   EXPECT_EQ(format_si(-1500, "B"), "-1.5 kB");
   EXPECT_EQ(format_si(1e-20, "s"), "1e-20 s");
   EXPECT_EQ(format_si(kInfinity, "s"), "∞ s");
+  EXPECT_EQ(format_si(2.5e9, ""), "2.5 G");
+  EXPECT_EQ(format_si(12, ""), "12");
 }
 
 TEST(FormatBytes, CountsInPowersOf1024) {

@@ -17,6 +17,7 @@ namespace ernie::report {
 namespace {
 
 constexpr int kLongCellWidth = 18;     // columns; wider text is broken into lines
+constexpr size_t kManyColumns = 8;     // more of them are printed smaller
 constexpr size_t kLongTableRows = 24;  // from here on a table scrolls under its own headings
 
 const char* class_of(Verdict verdict) {
@@ -117,8 +118,9 @@ class Writer {
   }
 
   void write_grid(const Table& table) {
-    const char* size = table.rows.size() > kLongTableRows ? " long" : "";
-    line(fmt::format("<div class=\"scroll{}\" tabindex=\"0\">\n<table>\n<thead>\n<tr>", size));
+    line(fmt::format("<div class=\"scroll{}{}\" tabindex=\"0\">\n<table>\n<thead>\n<tr>",
+                     table.rows.size() > kLongTableRows ? " long" : "",
+                     table.columns.size() > kManyColumns ? " many" : ""));
     for (const Column& column : table.columns) {
       line(fmt::format("<th scope=\"col\"{}>{}</th>", column.numeric ? " class=\"num\"" : "",
                        phrase(column.heading)));

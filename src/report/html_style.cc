@@ -72,7 +72,7 @@ td.pass, td.warn, td.fail { font-weight: 550; }
 .track { flex: 0 0 84px; height: 9px; border-radius: 3px; background: var(--track); position: relative; }
 .fill { display: block; height: 100%; border-radius: 3px; background: var(--s0); }
 .pass .fill { background: var(--s2); } .warn .fill { background: var(--s1); } .fail .fill { background: var(--fail); }
-.over { position: absolute; right: -10px; top: 50%; transform: translateY(-50%); color: var(--fail); font-size: 12px; line-height: 1; }
+.over { position: absolute; right: -10px; top: 50%; transform: translateY(-50%); font-size: 12px; line-height: 1; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 20px; margin: 0 0 8px; padding: 0; font-size: 13.5px; }
 .legend li { display: inline-flex; align-items: center; gap: 7px; }
 .plot { overflow-x: auto; }
@@ -111,6 +111,7 @@ details { margin-top: 6px; font-size: 14px; } summary { color: var(--accent); cu
   thead { display: table-header-group; }
   .prose { min-width: 0; } .scroll { border: 0; } details { display: none; }
   td, tbody th { overflow-wrap: break-word; }
+  .many table { font-size: 7pt; } .many th, .many td { padding: 2px 4px; } .many .track { flex-basis: 28px; } .many .meter { gap: 5px; }
   .track { flex-basis: 50px; } .pill { font-size: 8pt; padding: 0 6px; } .legend { font-size: 9pt; }
   svg text { font-size: 13px; } h1 { font-size: 18pt; } h2 { font-size: 13pt; } .summary { font-size: 11pt; } dl { font-size: 9pt; columns: 2 280px; column-gap: 24px; }
   dl div { grid-template-columns: 8.8em minmax(0, 1fr); gap: 10px; }

@@ -116,6 +116,15 @@ TEST(SvgChart, ReferenceLinesAreDrawnAndNamed) {
   EXPECT_TRUE(contains(svg, ">budget</text>"));
 }
 
+TEST(SvgChart, ManyLabelsAreLeftToHovering) {
+  Series series{.kind = SeriesKind::kPoints};
+  for (int i = 0; i < 40; ++i) series.points.push_back({i * 1.0, (i * 7) % 40 * 1.0, "some name"});
+  EXPECT_GE(count(chart_of(series), ">some name</text>"), 20u);
+  series.points.push_back({1, 1, "some name"});
+  EXPECT_EQ(count(chart_of(series), ">some name</text>"), 0u);
+  EXPECT_EQ(count(chart_of(series), "<title>some name"), 41u);
+}
+
 TEST(SvgChart, TiltedLabelsStayInTheDrawing) {
   const std::string name = "a_rather_long_name_of_an_operation";
   Chart chart{.series = {{.kind = SeriesKind::kBars}}};

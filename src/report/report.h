@@ -53,7 +53,7 @@ enum class SeriesKind {
 
 struct Point {
   double x = 0, y = 0;
-  std::string label;  ///< beside a point of kPoints and kLimit; of others, on hovering
+  std::string label;  ///< beside a point of kPoints and kLimit, if few have one; else on hovering
 };
 
 struct Series {

@@ -18,6 +18,7 @@ namespace {
 constexpr size_t kNumColours = 8;
 constexpr size_t kMaxMarkedPoints = 48;  // more of them would hide the line
 constexpr size_t kMaxHoverPoints = 500;
+constexpr size_t kMaxLabels = 40;  // of points; more of them cover the chart
 constexpr double kMarkRadius = 4;
 constexpr double kMaxBarWidth = 30;
 
@@ -181,7 +182,19 @@ class Drawing {
     }
   }
 
+  size_t num_labels() const {
+    size_t count = 0;
+    for (const Series& series : chart_.series) {
+      if (series.kind != SeriesKind::kPoints) continue;
+      count += static_cast<size_t>(
+          std::count_if(series.points.begin(), series.points.end(),
+                        [](const Point& point) { return !point.label.empty(); }));
+    }
+    return count;
+  }
+
   void draw_point_labels() {
+    if (num_labels() > kMaxLabels) return;
     for (const Series& series : chart_.series) {
       if (series.kind != SeriesKind::kPoints && series.kind != SeriesKind::kLimit) continue;
       for (const Point& point : series.points) {

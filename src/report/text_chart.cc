@@ -173,7 +173,9 @@ std::string place_of(const Point& point) {
   return fmt::format("{}, {}", format_number(point.x), format_number(point.y));
 }
 
-void add_points(const Chart& chart, Language language, std::vector<std::string>& out) {
+void add_points(const Chart& chart, Language language, int width, std::vector<std::string>& out) {
+  constexpr int kPlaceWidth = 24;
+  const int room = std::max(kMaxNameWidth, width - kPlaceWidth);
   out.push_back(fmt::format("({}, {})", clean_text(chart.x.label.in(language)),
                             clean_text(chart.y.label.in(language))));
   for (const Series& series : chart.series) {
@@ -185,7 +187,7 @@ void add_points(const Chart& chart, Language language, std::vector<std::string>&
     std::vector<std::string> labels, places;
     for (const Point& point : series.points) {
       if (point.label.empty() && labels.size() >= kMaxPoints) continue;
-      labels.push_back(brief_name(point.label, kMaxNameWidth));
+      labels.push_back(brief_name(point.label, room));
       places.push_back(place_of(point));
     }
     out.push_back(fmt::format("{} ({})", name, series.points.size()));
@@ -217,7 +219,7 @@ std::vector<std::string> text_chart(const Chart& chart, Language language, int w
     out.push_back(axis_note(chart, language));
     add_bars(chart, language, width, out);
   } else if (has(SeriesKind::kPoints)) {
-    add_points(chart, language, out);
+    add_points(chart, language, width, out);
   } else {
     out.push_back(axis_note(chart, language));
     add_lines(chart, language, width, out);

@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
 # Pictures of an HTML report, to look at after a change of how it is drawn: light and dark, wide and
 # narrow, and printed. For developers; needs Debian's chromium, fonts-noto-cjk and poppler-utils.
-#   tools/report/screenshot.sh REPORT.html FOLDER
+#   [HEIGHT=5200] tools/report/screenshot.sh REPORT.html FOLDER
 set -euo pipefail
 [ $# -eq 2 ] || { sed -n '2,4s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 report=$(realpath "$1")
 mkdir -p "$2"
 folder=$(realpath "$2")
+profile=$(mktemp -d)
+trap 'rm -rf "$profile"' EXIT
 
-# The window is as high as the page: headless Chromium takes a picture of the window only.
 browser() {
   chromium --headless=new --no-sandbox --disable-gpu --hide-scrollbars --virtual-time-budget=2000 \
-    --user-data-dir="$(mktemp -d)" "$@" "file://$report" >/dev/null 2>&1
+    --user-data-dir="$profile" "$@" "file://$report" >/dev/null 2>&1
 }
+
+# The picture is of the window, so the window is as high as the page.
 for width in 1280 420; do
   for scheme in light dark; do
     dark=()
@@ -21,6 +24,7 @@ for width in 1280 420; do
       --screenshot="$folder/$scheme-$width.png"
   done
 done
+rm -f "$folder"/print-*.png
 browser --no-pdf-header-footer --print-to-pdf="$folder/print.pdf"
 pdftoppm -r 70 -png "$folder/print.pdf" "$folder/print"
 ls "$folder"
