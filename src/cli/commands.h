@@ -23,6 +23,7 @@ Command add_bench_command(CLI::App& app);      // bench.cc
 Command add_bench_ops_command(CLI::App& app);  // bench_ops.cc
 
 // Of `ernie verify`:
+Command add_verify_ops_command(CLI::App& app);          // verify_ops.cc
 Command add_verify_determinism_command(CLI::App& app);  // verify_determinism.cc
 Command add_verify_receipt_command(CLI::App& app);      // verify_receipt.cc
 

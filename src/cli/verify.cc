@@ -11,6 +11,7 @@ Command add_verify_command(CLI::App& app) {
     CLI::App* subcommand = app.add_subcommand(name, description);
     subcommand->callback([chosen, run = make(*subcommand)] { *chosen = run; });
   };
+  add("ops", "Every operation on a device against a reference in double", add_verify_ops_command);
   add("determinism", "The same requests in any company, chunks and threads: the same bits",
       add_verify_determinism_command);
   add("receipt", "Recompute answers from their receipts and say where they depart",

@@ -203,13 +203,15 @@ void check_tokens(const RouteCase& c, const std::vector<double>& logits,
       continue;
     }
     const Keys keys(row, bias);
+    const Routing right = row_of(want, t, c.chosen);
     const size_t before = result.failures.size();
     check_choice(keys, mine.ids, result.failures);
-    if (result.failures.size() > before) continue;
-    if (!oracle_agrees(keys, mine, row_of(want, t, c.chosen))) {
+    const bool chosen_right = result.failures.size() == before;
+    if (chosen_right && !oracle_agrees(keys, mine, right)) {
       result.failures.emplace_back("selection");
     }
-    meter_weights(keys, mine.ids, mine.weights, t * c.chosen, meter);
+    // Weights belong to experts: of other ones than the right ones nothing can be expected.
+    meter_weights(keys, chosen_right ? mine.ids : right.ids, mine.weights, t * c.chosen, meter);
   }
   result.error = meter.summary();
   for (std::string& name : failed_checks(result.error, result.tolerance, false)) {
