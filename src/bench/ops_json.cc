@@ -14,12 +14,6 @@ namespace json = boost::json;
 constexpr const char* kKind = "ernie bench ops";
 constexpr int64_t kVersion = 1;
 
-json::object summary_json(const Summary& s) {
-  return {{"count", s.count}, {"mean_s", s.mean}, {"sd_s", s.sd},
-          {"min_s", s.min},   {"p5_s", s.p5},     {"median_s", s.median},
-          {"p95_s", s.p95},   {"p99_s", s.p99},   {"max_s", s.max}};
-}
-
 json::object row_json(const OpResult& row, const OpRun& run) {
   const Summary summary = summarize(row.samples);
   const LimitShare share = limit_share(row, run.limits);
@@ -31,7 +25,7 @@ json::object row_json(const OpResult& row, const OpRun& run) {
                       {"bytes", row.cost.bytes},
                       {"copies", row.num_copies},
                       {"calls_per_sample", row.calls_per_sample},
-                      {"time", summary_json(summary)},
+                      {"time", summary_to_json(summary)},
                       {"tokens_per_s", row.tokens / summary.median},
                       {"gb_per_s", share.gb_per_s},
                       {"gflop_per_s", share.gflop_per_s},
@@ -151,6 +145,12 @@ SavedOpRun run_from(const json::object& object) {
 }
 
 }  // namespace
+
+json::object summary_to_json(const Summary& s) {
+  return {{"count", s.count}, {"mean_s", s.mean}, {"sd_s", s.sd},
+          {"min_s", s.min},   {"p5_s", s.p5},     {"median_s", s.median},
+          {"p95_s", s.p95},   {"p99_s", s.p99},   {"max_s", s.max}};
+}
 
 json::object limits_to_json(const MachineLimits& limits) {
   json::array peaks;

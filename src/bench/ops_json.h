@@ -22,7 +22,8 @@ boost::json::object ops_to_json(const OpRun& run, const report::Environment& env
 /// something else.
 Result<SavedOpRun> ops_from_json(const boost::json::value& value, const std::string& name);
 
-/// The same for every kind of measurement.
+// The same for every kind of measurement:
+boost::json::object summary_to_json(const Summary& summary);
 boost::json::object limits_to_json(const MachineLimits& limits);
 
 }  // namespace ernie::bench

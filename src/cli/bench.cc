@@ -13,6 +13,10 @@ Command add_bench_command(CLI::App& app) {
   };
   add("ops", "Every operation of a device against the limits of the machine",
       add_bench_ops_command);
+  add("latency", "First token, time between tokens, startup, memory: by length, depth and batch",
+      add_bench_latency_command);
+  add("throughput", "Many requests at once: tokens per second, latencies, occupancy",
+      add_bench_throughput_command);
   return [chosen] { return (*chosen)(); };
 }
 

@@ -20,7 +20,9 @@ Command add_verify_command(CLI::App& app);     // verify.cc
 Command add_bench_command(CLI::App& app);      // bench.cc
 
 // Of `ernie bench`:
-Command add_bench_ops_command(CLI::App& app);  // bench_ops.cc
+Command add_bench_ops_command(CLI::App& app);         // bench_ops.cc
+Command add_bench_latency_command(CLI::App& app);     // bench_latency.cc
+Command add_bench_throughput_command(CLI::App& app);  // bench_throughput.cc
 
 // Of `ernie verify`:
 Command add_verify_ops_command(CLI::App& app);          // verify_ops.cc

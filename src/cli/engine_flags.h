@@ -37,8 +37,9 @@ struct LoadedEngine {
   std::unique_ptr<Engine> engine;
   std::shared_ptr<const Tokenizer> tokenizer;
   ChatTemplateKind chat_template = ChatTemplateKind::kErnie45;
-  std::string model_name;  ///< directory name, or "ernie-demo"
-  std::string identity;    ///< one line that tells weights and numerics from others
+  DType dtype = DType::kBF16;  ///< of weights and KV cache
+  std::string model_name;      ///< directory name, or "ernie-demo"
+  std::string identity;        ///< one line that tells weights and numerics from others
 };
 
 /// The tokenizer that load_engine would take: --tokenizer, else the model's, else the demo's. Null

@@ -137,6 +137,7 @@ Result<LoadedEngine> load_engine(const EngineFlags& flags) {
   const LoadProgress progress = log_loading(weights->config().num_layers);
   ERNIE_TRY(loaded.engine, Engine::create(std::move(backend), std::move(weights), loaded.tokenizer,
                                           flags.engine, progress));
+  loaded.dtype = dtype;
   loaded.model_name = model_name(flags);
   if (loaded.tokenizer) loaded.chat_template = detect_chat_template(*loaded.tokenizer);
   log_engine(loaded, description);

@@ -131,5 +131,70 @@ class OpsTest(BenchTest):
             self.assertTrue(done.stderr, flags)
 
 
+class LatencyTest(BenchTest):
+    def test_rows_by_length_depth_and_batch(self):
+        out = self.bench("latency", "--input-len", "16,40", "--depth", "0,30", "--batch-size",
+                         "1,3", "--output-len", "4", "--num-iters", "2", "--num-iters-warmup", "0",
+                         "--limits-seconds", "0.1", "--json", "a.json").stdout
+        result = self.result("a.json")
+        self.assertEqual([(row["batch_size"], row["input_len"]) for row in result["prefill"]],
+                         [(1, 16), (1, 40), (3, 16), (3, 40)])
+        self.assertEqual([(row["batch_size"], row["depth"]) for row in result["decode"]],
+                         [(1, 0), (1, 30), (3, 0), (3, 30)])
+        for row in result["prefill"]:
+            self.assertEqual(row["first_token"]["count"], 2 * row["batch_size"])
+            self.assertEqual(row["batch"]["count"], 2)
+        for row in result["decode"]:
+            self.assertEqual(row["inter_token"]["count"], 2 * 4)
+            self.assertAlmostEqual(row["tokens_per_s"] * row["inter_token"]["mean_s"],
+                                   row["batch_size"])
+        engine = result["engine"]
+        self.assertEqual((engine["model"], engine["dtype"]), ("ernie-demo", "BF16"))
+        self.assertGreaterEqual(engine["process_start_to_ready_s"], engine["load_s"] - 0.02)
+        self.assertGreaterEqual(engine["peak_rss_bytes"], engine["weight_bytes"])
+        energy = "joules" in result["decode"][0]
+        self.assertEqual(energy, result["energy_available"])
+        self.assertEqual("not available here" in out, not energy)
+
+    def test_what_cannot_run(self):
+        for flags in (["--max-model-len", "20"], ["--input-len", "0"], ["--batch-size", ""],
+                      ["--model", "absent"], ["--kv-cache-memory-bytes", "100000"]):
+            self.assertTrue(self.bench("latency", *flags, code=2).stderr, flags)
+
+
+class ThroughputTest(BenchTest):
+    def test_random_prompts(self):
+        out = self.bench("throughput", "--num-prompts", "20", "--input-len", "12", "--output-len",
+                         "5", "--max-num-seqs", "4", "--limits-seconds", "0.1", "--json",
+                         "a.json").stdout
+        result = self.result("a.json")
+        self.assertEqual((result["prompt_tokens"], result["output_tokens"]), (240, 100))
+        self.assertEqual(len(result["requests"]), 20)
+        # Four at a time, of which each needs five steps.
+        self.assertEqual(result["num_steps"], 25)
+        self.assertLessEqual(result["sequences_per_step"], 4)
+        self.assertIn("of 4", out)
+
+    def test_prompt_file(self):
+        with open(self.path("in.jsonl"), "w", encoding="utf-8") as file:
+            file.write('{"prompt": "17 + 25 ="}\n{"prompt": [5, 6, 7], "max_tokens": 2}\n')
+        self.bench("throughput", "--prompt-file", "in.jsonl", "--output-len", "3", "--ignore-eos",
+                   "--limits-seconds", "0.1", "--json", "a.json")
+        result = self.result("a.json")
+        self.assertEqual(sorted(row["output_tokens"] for row in result["requests"]), [2, 3])
+        self.assertEqual(result["source"], "in.jsonl")
+
+    def test_what_cannot_run(self):
+        with open(self.path("bad.jsonl"), "w", encoding="utf-8") as file:
+            file.write('{"prompt": "a"}\n{"promt": "b"}\n')
+        open(self.path("empty.jsonl"), "w", encoding="utf-8").close()
+        done = self.bench("throughput", "--prompt-file", "bad.jsonl", code=2)
+        self.assertIn("bad.jsonl:2: ", done.stderr)
+        for flags in (["--prompt-file", "empty.jsonl"], ["--prompt-file", "absent.jsonl"],
+                      ["--prompt-file", "bad.jsonl", "--num-prompts", "3"], ["--ignore-eos"],
+                      ["--num-prompts", "0"]):
+            self.assertTrue(self.bench("throughput", *flags, code=2).stderr, flags)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,0 +1,37 @@
+#include "cli/bench_engine.h"
+
+#include <chrono>
+
+#include "base/thread_pool.h"
+
+namespace ernie {
+
+Result<MeasuredEngine> load_measured(const EngineFlags& flags) {
+  const auto start = std::chrono::steady_clock::now();
+  MeasuredEngine measured;
+  ERNIE_TRY(measured.loaded, load_engine(flags));
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  measured.facts = bench::model_facts(*measured.loaded.engine, measured.loaded.dtype);
+  measured.facts.model = measured.loaded.model_name;
+  measured.facts.load_s = taken.count();
+  measured.facts.ready_age_s = bench::process_age_s();
+  measured.facts.ready_memory = bench::process_memory();
+  return measured;
+}
+
+int num_threads_of(const EngineFlags& flags) {
+  return flags.threads != 0 ? flags.threads : available_processors();
+}
+
+std::vector<std::pair<report::Text, std::string>> environment_of(
+    const EngineFlags& flags, const bench::ModelFacts& facts,
+    const report::Environment& environment) {
+  auto rows = report::environment_rows(environment);
+  rows.push_back({{"model", "模型"}, facts.model});
+  rows.push_back({{"device", "设备"}, facts.device});
+  rows.push_back({{"threads", "线程数"}, std::to_string(num_threads_of(flags))});
+  rows.push_back({{"seed", "随机种子"}, std::to_string(flags.seed)});
+  return rows;
+}
+
+}  // namespace ernie
