@@ -96,7 +96,8 @@ void ErrorMeter::add_finite(int64_t index, double got, double want, double budge
     }
   }
   ++num_finite_;
-  s_.num_exact += d == 0 ? 1 : 0;
+  s_.num_nonzero += want != 0 ? 1 : 0;
+  s_.num_exact += want != 0 && d == 0 ? 1 : 0;
   s_.max_abs = std::max(s_.max_abs, std::abs(d));
   sum_e_ += e;
   sum_e2_ += e * e;
@@ -154,7 +155,7 @@ std::vector<std::string> failed_checks(const ErrorSummary& s, const Tolerance& t
   if (tolerance.independent && s.gain > kMaxGain) failed.emplace_back("gain");
   if (tolerance.independent && s.bias > kMaxBias) failed.emplace_back("bias");
   constexpr int64_t kEnough = 16;
-  if (inexact && s.num_elements >= kEnough && s.num_exact == s.num_elements) {
+  if (inexact && s.num_nonzero >= kEnough && s.num_exact == s.num_nonzero) {
     failed.emplace_back("too exact");
   }
   return failed;

@@ -39,8 +39,9 @@ struct ErrorSummary {
   double gain = 0;  ///< deviation of the best factor between both from 1, in its own spread
   double bias = 0;  ///< deviation of the mean error from 0, in its own spread
   int64_t num_nonfinite_mismatches = 0;
-  int64_t num_exact = 0;  ///< elements equal to the unrounded truth
-  double max_abs = 0;     ///< largest |got - want|
+  int64_t num_nonzero = 0;  ///< elements whose truth is not zero
+  int64_t num_exact = 0;    ///< those of them that are equal to it, unrounded as it is
+  double max_abs = 0;       ///< largest |got - want|
 
   int64_t worst_index = -1;  ///< in the caller's numbering
   double worst_got = 0, worst_want = 0, worst_budget = 0;
