@@ -2,7 +2,7 @@
 
 /// The error of an operation's result, measured in units of what rounding may cause: e = (got -
 /// want) / budget for each element, where the budget follows from the inputs of that very element
-/// (docs/numerics.md, section 11). Beside it the measures that vendors and frameworks publish.
+/// (docs/numerics.md, section 14). Beside it the measures that vendors and frameworks publish.
 
 #include <cstdint>
 #include <string>
