@@ -59,13 +59,12 @@ def table_problems():
 
 
 def readme_problems():
-    """Both languages show the same program and the same commands."""
+    """Both languages show the same commands, and the library's example is the one that is compiled."""
     english, chinese = ([(ROOT / name).read_text(encoding="utf-8") for name in
                          ("README.md", "README.zh-CN.md")])
     example = (ROOT / "tests/docs/library_example.cc").read_text(encoding="utf-8")
-    for name, text in (("README.md", english), ("README.zh-CN.md", chinese)):
-        if f"```cpp\n{example}```" not in text:
-            yield f"{name}: its C++ example is not tests/docs/library_example.cc"
+    if f"```cpp\n{example}```" not in (ROOT / "docs/library.md").read_text(encoding="utf-8"):
+        yield "docs/library.md: its example is not tests/docs/library_example.cc"
     if CONSOLE.findall(english) != CONSOLE.findall(chinese):
         yield "README.zh-CN.md: its console blocks are not those of README.md"
 
