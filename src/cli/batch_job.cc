@@ -15,6 +15,7 @@
 #include "cli/json_text.h"
 #include "cli/line_reader.h"
 #include "cli/progress.h"
+#include "cli/receipt_json.h"
 
 namespace ernie {
 namespace {
@@ -30,6 +31,7 @@ JobFingerprint make_fingerprint(const LoadedEngine& loaded, const BatchOptions& 
   job.model = loaded.identity;
   job.settings = fmt::format("{}{} seed={} names={} any-model={}", kMaxModelLen, max_model_len,
                              options.seed, fmt::join(options.model_names, ","), options.any_model);
+  if (options.receipts) job.settings += " receipts=" + to_hex(options.receipts->common.model);
   return job;
 }
 
@@ -84,6 +86,10 @@ class BatchJob : public GenerationJob {
     const ResponseContext context = response_context(done);
     auto body = done.line.is_chat ? chat_body(*done.line.request, *result, context)
                                   : completion_body(*done.line.request, *result, context);
+    if (done.receipt != nullptr) {
+      finish_receipt(*done.receipt, *result, answer_text(body));
+      body[kReceiptKey] = receipt_to_json(*done.receipt);
+    }
     return store(row, false,
                  batch_response_row(done.id, *done.line.custom_id, 200, std::move(body)));
   }
@@ -97,7 +103,8 @@ class BatchJob : public GenerationJob {
   struct Row {
     BatchRowId id;
     BatchLine line;
-    std::vector<TokenId> prompt_ids;  // only for echo
+    std::vector<TokenId> prompt_ids;   // only for echo
+    std::shared_ptr<Receipt> receipt;  // only if asked for
   };
 
   /// Reads a line and remembers its custom id, which rows that are finished already need as well.
@@ -130,6 +137,12 @@ class BatchJob : public GenerationJob {
     }
     Row& running = running_[row];
     if (line.request->echo) running.prompt_ids = request->prompt_ids;
+    if (options_.receipts) {
+      running.receipt = start_receipt(options_.receipts->common, *line.request, *request);
+      running.receipt->id = *line.custom_id;
+      running.receipt->row = row + 1;
+      running.receipt->num_rows = journal_.num_rows();
+    }
     running.id = std::move(id);
     running.line = std::move(line);
     return std::optional<JobRequest>(JobRequest{row, *std::move(request)});
@@ -237,6 +250,9 @@ void log_start(const BatchJournal& journal, const InputSummary& input) {
 Result<void> compute_rows(LoadedEngine& loaded, const BatchOptions& options, const std::string& job,
                           const InputSummary& input, BatchJournal& journal,
                           const Interrupt& interrupt) {
+  if (options.receipts) {
+    ERNIE_TRY_VOID(write_manifest(*options.receipts, options.output));
+  }
   ERNIE_TRY(LineReader reader, LineReader::open(options.input, input.num_bytes));
   Progress progress(input.num_rows, journal.num_finished(), options.quiet);
   BatchJob batch(loaded, options, job, std::move(reader), journal, progress);

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/engine_flags.h"
 #include "cli/interrupt.h"
+#include "cli/job_receipts.h"
 
 namespace ernie {
 
@@ -16,8 +18,9 @@ struct BatchOptions {
   std::vector<std::string> model_names;  ///< further names the model answers to; the first stands
                                          ///< in responses
   bool quiet = false;
-  uint64_t seed = 0;          ///< for requests that give none
-  int64_t max_model_len = 0;  ///< as asked for; 0: what the engine chose
+  uint64_t seed = 0;                    ///< for requests that give none
+  int64_t max_model_len = 0;            ///< as asked for; 0: what the engine chose
+  std::optional<JobReceipts> receipts;  ///< every answer gets one; the manifest stands beside them
 };
 
 /// The context length of the job that `output`'s journal belongs to; 0 if there is none. An engine

@@ -38,6 +38,7 @@ class BatchJournal {
                                    int64_t num_rows, Existing existing);
 
   bool has(int64_t row) const { return index_[static_cast<size_t>(row)].num_bytes >= 0; }
+  int64_t num_rows() const { return static_cast<int64_t>(index_.size()); }
   int64_t num_finished() const { return num_finished_; }
   int64_t num_failed() const { return num_failed_; }
   /// Bytes of a broken tail that opening cut off.

@@ -42,6 +42,9 @@ struct LoadedEngine {
   std::string identity;        ///< one line that tells weights and numerics from others
 };
 
+/// The model's weights as the flags name them: a directory, the demo, or random ones.
+Result<std::unique_ptr<WeightSource>> open_weights(const EngineFlags& flags);
+
 /// The tokenizer that load_engine would take: --tokenizer, else the model's, else the demo's. Null
 /// for random weights that come without one.
 Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const EngineFlags& flags);

@@ -36,16 +36,6 @@ Result<ModelConfig> dummy_config(const std::string& model) {
   return parse_model_config(json, path);
 }
 
-Result<WeightsPtr> open_weights(const EngineFlags& flags) {
-  if (flags.load_format == "dummy") {
-    ERNIE_TRY(const ModelConfig config, dummy_config(flags.model));
-    return make_dummy_weights(config, /*seed=*/0);
-  }
-  if (!flags.model.empty()) return open_checkpoint(flags.model);
-  const DemoModel demo = demo_model();
-  return open_checkpoint(demo.config, demo.weights);
-}
-
 /// F16 weights are computed with in F32, which holds each of their values exactly.
 DType compute_dtype(const EngineFlags& flags, const ModelConfig& config) {
   if (flags.dtype == "bfloat16") return DType::kBF16;
@@ -110,6 +100,16 @@ void log_engine(const LoadedEngine& loaded, const std::string& weights) {
 }
 
 }  // namespace
+
+Result<WeightsPtr> open_weights(const EngineFlags& flags) {
+  if (flags.load_format == "dummy") {
+    ERNIE_TRY(const ModelConfig config, dummy_config(flags.model));
+    return make_dummy_weights(config, /*seed=*/0);
+  }
+  if (!flags.model.empty()) return open_checkpoint(flags.model);
+  const DemoModel demo = demo_model();
+  return open_checkpoint(demo.config, demo.weights);
+}
 
 Result<TokenizerPtr> open_tokenizer(const EngineFlags& flags) {
   if (!flags.tokenizer.empty()) return Tokenizer::load(flags.tokenizer);

@@ -64,6 +64,9 @@ boost::json::object completion_body(const ApiRequest& request, const GenerationR
 boost::json::object chat_body(const ApiRequest& request, const GenerationResult& result,
                               const ResponseContext& context);
 
+/// The text of a body made by either of them.
+std::string_view answer_text(const boost::json::object& body);
+
 /// The log-probabilities of tokens as the chat API shows them:
 /// [{token, logprob, bytes, top_logprobs}].
 boost::json::array logprobs_content(const std::vector<TokenLogprob>& logprobs,

@@ -168,6 +168,12 @@ json::object chat_body(const ApiRequest& request, const GenerationResult& result
   return body;
 }
 
+std::string_view answer_text(const json::object& body) {
+  const json::object& choice = body.at("choices").at(0).as_object();
+  const json::value* message = choice.if_contains("message");
+  return message == nullptr ? choice.at("text").as_string() : message->at("content").as_string();
+}
+
 json::array logprobs_content(const std::vector<TokenLogprob>& logprobs,
                              const Tokenizer* tokenizer) {
   const auto entry = [tokenizer](TokenId id, float logprob) {

@@ -109,6 +109,15 @@ Result<void> rename_file(const std::string& from, const std::string& to) {
   return {};
 }
 
+Result<void> replace_file(const std::string& path, std::string_view contents) {
+  const std::string temporary = path + ".tmp";
+  ERNIE_TRY(const FileHandle file, FileHandle::open(temporary, O_WRONLY | O_CREAT | O_TRUNC));
+  ERNIE_TRY_VOID(file.write_all(contents));
+  ERNIE_TRY_VOID(file.sync());
+  ERNIE_TRY_VOID(rename_file(temporary, path));
+  return sync_directory_of(path);
+}
+
 Result<void> remove_file(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return system_error("remove", path);
   return {};

@@ -50,6 +50,9 @@ Error system_error(std::string_view action, const std::string& path);
 /// Makes a file's creation, renaming or removal durable.
 Result<void> sync_directory_of(const std::string& path);
 Result<void> rename_file(const std::string& from, const std::string& to);
+/// Leaves at `path` what was there before or all of `contents`, whenever it is stopped. Begun again
+/// after that it leaves nothing beside it.
+Result<void> replace_file(const std::string& path, std::string_view contents);
 /// An absent file is no error.
 Result<void> remove_file(const std::string& path);
 

@@ -82,9 +82,9 @@ ApiPrompt make_prompt(std::string text, const PromptDefaults& defaults) {
   return messages;
 }
 
-std::string prompt_result_line(const std::string& id, int64_t line_number,
-                               const ApiRequest& request, const GenerationResult& result,
-                               const Tokenizer* tokenizer, bool with_token_ids) {
+json::object prompt_result(const std::string& id, int64_t line_number, const ApiRequest& request,
+                           const GenerationResult& result, const Tokenizer* tokenizer,
+                           bool with_token_ids) {
   json::object line{{"id", id_value(id, line_number)},
                     {"text", result.text},
                     {"num_prompt_tokens", result.num_prompt_tokens},
@@ -99,7 +99,7 @@ std::string prompt_result_line(const std::string& id, int64_t line_number,
         prompt_logprobs_json(result.prompt_logprobs, *request.params.prompt_logprobs, tokenizer);
   }
   line["timings"] = timings_json(result);
-  return json_text(line);
+  return line;
 }
 
 std::string prompt_error_line(const std::string& id, const Error& error, int64_t line_number) {

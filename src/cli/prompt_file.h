@@ -29,10 +29,11 @@ PromptLine parse_prompt_line(std::string_view text, const PromptDefaults& defaul
 /// A user's prompt as the model gets it: text, or with `chat` a conversation.
 ApiPrompt make_prompt(std::string text, const PromptDefaults& defaults);
 
-/// Lines of results.jsonl, without the newline. A row without an id has its line number as one.
-std::string prompt_result_line(const std::string& id, int64_t line_number,
-                               const ApiRequest& request, const GenerationResult& result,
-                               const Tokenizer* tokenizer, bool with_token_ids);
+/// A line of results.jsonl. A row without an id has its line number as one.
+boost::json::object prompt_result(const std::string& id, int64_t line_number,
+                                  const ApiRequest& request, const GenerationResult& result,
+                                  const Tokenizer* tokenizer, bool with_token_ids);
+/// The same for a row that has no result, as text without the newline.
 std::string prompt_error_line(const std::string& id, const Error& error, int64_t line_number);
 
 }  // namespace ernie

@@ -64,13 +64,13 @@ TEST(PromptLine, ResultLines) {
   result.num_output_tokens = 2;
   result.timings = {0.5, 1, 2};
   ApiRequest request;
-  EXPECT_EQ(prompt_result_line("", 8, request, result, nullptr, false),
+  EXPECT_EQ(json_text(prompt_result("", 8, request, result, nullptr, false)),
             R"({"id":8,"text":"t","num_prompt_tokens":3,"num_output_tokens":2,)"
             R"("finish_reason":"length","timings":{"queue_s":0.5,"first_token_s":1,"total_s":2}})");
   result.stop_reason = "s";
   request.params.logprobs = 0;
   request.params.prompt_logprobs = 0;
-  EXPECT_EQ(prompt_result_line("\"i\"", 8, request, result, nullptr, true),
+  EXPECT_EQ(json_text(prompt_result("\"i\"", 8, request, result, nullptr, true)),
             R"({"id":"i","text":"t","num_prompt_tokens":3,"num_output_tokens":2,)"
             R"("finish_reason":"length","stop_reason":"s","token_ids":[1,2],"logprobs":[],)"
             R"("prompt_logprobs":[null],)"

@@ -6,52 +6,45 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <unordered_map>
 
 #include "base/rng.h"
 #include "cli/generation.h"
 #include "cli/line_reader.h"
+#include "cli/ordered_lines.h"
 #include "cli/progress.h"
 #include "cli/prompt_file.h"
+#include "cli/receipt_json.h"
 
 namespace ernie {
 namespace {
 
+namespace json = boost::json;
+
 constexpr int64_t kMaxRowsAhead = 1024;
 
-/// Lines in order to a file, though they come in any order.
-class OrderedLines {
- public:
-  explicit OrderedLines(FileHandle file) : file_(std::move(file)) {}
+/// Completes the receipt, which takes the id from the line, and puts it there.
+void add_receipt(Receipt& receipt, const GenerationResult& result, json::object& line) {
+  const json::value& id = line.at("id");
+  if (id.is_string()) {
+    receipt.id = std::string(id.get_string());
+  } else {
+    receipt.id = id.as_int64();
+  }
+  finish_receipt(receipt, result, line.at("text").as_string());
+  line[kReceiptKey] = receipt_to_json(receipt);
+}
 
-  int64_t num_written() const { return next_; }
-
-  Result<void> put(int64_t row, std::string line) {
-    waiting_.emplace(row, std::move(line));
-    while (!waiting_.empty() && waiting_.begin()->first == next_) {
-      ERNIE_TRY_VOID(write_first());
-      ++next_;
-    }
+Result<void> write_manifest_beside(const PromptOptions& options) {
+  if (!options.receipts) return {};
+  if (options.output == "-") {
+    spdlog::warn(
+        "receipts: without --output FILE the model's digests are written nowhere: a tensor "
+        "that differs cannot be named");
     return {};
   }
-
-  /// Writes what waits behind rows that will not come.
-  Result<void> flush() {
-    while (!waiting_.empty()) ERNIE_TRY_VOID(write_first());
-    return {};
-  }
-
- private:
-  Result<void> write_first() {
-    const auto node = waiting_.extract(waiting_.begin());
-    return file_.write_all(node.mapped() + "\n");
-  }
-
-  FileHandle file_;
-  int64_t next_ = 0;
-  std::map<int64_t, std::string> waiting_;
-};
+  return write_manifest(*options.receipts, options.output);
+}
 
 class PromptJob : public GenerationJob {
  public:
@@ -88,9 +81,7 @@ class PromptJob : public GenerationJob {
       ++num_failed_;
       return output_.put(row, prompt_error_line(done.line.id, result.error(), done.line_number));
     }
-    return output_.put(
-        row, prompt_result_line(done.line.id, done.line_number, *done.line.request, *result,
-                                loaded_.tokenizer.get(), options_.token_ids));
+    return output_.put(row, result_line(done, *result));
   }
 
   void stepped(int64_t num_new_tokens) override {
@@ -102,7 +93,15 @@ class PromptJob : public GenerationJob {
   struct Row {
     int64_t line_number = 0;
     PromptLine line;
+    std::shared_ptr<Receipt> receipt;  // only if asked for
   };
+
+  std::string result_line(const Row& row, const GenerationResult& result) const {
+    json::object line = prompt_result(row.line.id, row.line_number, *row.line.request, result,
+                                      loaded_.tokenizer.get(), options_.token_ids);
+    if (row.receipt != nullptr) add_receipt(*row.receipt, result, line);
+    return json_text(line);
+  }
 
   Result<GenerationRequest> make_request(const LineReader::Line& line, Row& row) const {
     if (line.too_long) {
@@ -115,7 +114,14 @@ class PromptJob : public GenerationJob {
       const auto bits = philox(options_.seed, static_cast<uint64_t>(line.number), 0);
       request.params.seed = static_cast<uint64_t>(bits[0]) << 32 | bits[1];
     }
-    return to_generation_request(request, loaded_.tokenizer.get(), loaded_.chat_template);
+    ERNIE_TRY(GenerationRequest generation,
+              to_generation_request(request, loaded_.tokenizer.get(), loaded_.chat_template));
+    if (options_.receipts) {
+      row.receipt = start_receipt(options_.receipts->common, request, generation);
+      row.receipt->row = next_row_;
+      row.receipt->num_rows = progress_.state().num_total;
+    }
+    return generation;
   }
 
   LoadedEngine& loaded_;
@@ -128,8 +134,6 @@ class PromptJob : public GenerationJob {
   int64_t num_failed_ = 0;
   std::unordered_map<int64_t, Row> running_;
 };
-
-FileHandle standard_output() { return FileHandle(::dup(STDOUT_FILENO), "<stdout>"); }
 
 Result<FileHandle> open_output(const PromptOptions& options) {
   if (options.output == "-") return standard_output();
@@ -215,6 +219,7 @@ Result<bool> run_prompt_file(LoadedEngine& loaded, const PromptOptions& options,
                              const Interrupt& interrupt) {
   ERNIE_TRY(LineReader reader, LineReader::open(options.input));
   ERNIE_TRY(FileHandle file, open_output(options));
+  ERNIE_TRY_VOID(write_manifest_beside(options));
   OrderedLines output(std::move(file));
   // Results on the terminal and a bar there would run into each other.
   const bool quiet = options.quiet || (options.output == "-" && ::isatty(STDOUT_FILENO) == 1);
@@ -236,6 +241,14 @@ Result<void> run_prompt(LoadedEngine& loaded, const PromptOptions& options,
   request.prompt = make_prompt(options.prompt, {options.params, options.chat, options.system});
   ERNIE_TRY(GenerationRequest generation,
             to_generation_request(request, loaded.tokenizer.get(), loaded.chat_template));
+  std::shared_ptr<Receipt> receipt;
+  FileHandle line_file;
+  if (options.receipts) {
+    receipt = start_receipt(options.receipts->common, request, generation);
+    receipt->row = receipt->num_rows = 1;
+    ERNIE_TRY(line_file, open_output(options));
+    ERNIE_TRY_VOID(write_manifest_beside(options));
+  }
   ERNIE_TRY(const RequestId id, loaded.engine->add_request(std::move(generation)));
   const FileHandle out = standard_output();
   if (options.echo && !options.chat) ERNIE_TRY_VOID(out.write_all(options.prompt));
@@ -245,7 +258,10 @@ Result<void> run_prompt(LoadedEngine& loaded, const PromptOptions& options,
   ERNIE_TRY_VOID(out.write_all(logprobs_table(result.logprobs, loaded.tokenizer.get())));
   log_prompt_statistics(result);
   if (interrupt.raised()) return Error{ErrorCode::kCancelled, "interrupted"};
-  return {};
+  if (receipt == nullptr) return {};
+  json::object line = prompt_result("", 1, request, result, loaded.tokenizer.get(), false);
+  add_receipt(*receipt, result, line);
+  return line_file.write_all(json_text(line) + "\n");
 }
 
 }  // namespace ernie

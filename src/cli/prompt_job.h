@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cli/engine_flags.h"
 #include "cli/interrupt.h"
+#include "cli/job_receipts.h"
 #include "engine/sampling_params.h"
 
 namespace ernie {
@@ -12,7 +14,8 @@ namespace ernie {
 struct PromptOptions {
   std::string prompt;        ///< one prompt, unless input is set
   std::string input;         ///< prompts.jsonl, or "-" for standard input
-  std::string output = "-";  ///< results.jsonl, or "-" for standard output
+  std::string output = "-";  ///< results.jsonl, or "-" for standard output; of one prompt: where
+                             ///< its result line goes if it has a receipt
   bool chat = false;
   std::string system;
   bool echo = true;        ///< one prompt: print it before its continuation
@@ -20,6 +23,8 @@ struct PromptOptions {
   bool quiet = false;
   uint64_t seed = 0;  ///< each line's own seed follows from it
   SamplingParams params;
+  /// Every answer gets one; the manifest stands beside the output, if that is a file.
+  std::optional<JobReceipts> receipts;
 };
 
 /// Works through a prompt file. Results are written line by line in the input's order; at most 1024
@@ -30,7 +35,8 @@ Result<bool> run_prompt_file(LoadedEngine& loaded, const PromptOptions& options,
                              const Interrupt& interrupt);
 
 /// Generates for one prompt and prints the text to standard output as it comes, then a newline.
-/// Interrupted, it keeps what was printed and returns kCancelled.
+/// With receipts its result line is written to options.output as well. Interrupted, it keeps what
+/// was printed and returns kCancelled.
 Result<void> run_prompt(LoadedEngine& loaded, const PromptOptions& options,
                         const Interrupt& interrupt);
 

@@ -16,7 +16,8 @@ constexpr size_t kMaxPromptBytes = size_t{16} << 20;
 struct RunFlags {
   EngineFlags engine;
   PromptOptions job;
-  bool has_prompt = false;
+  bool has_prompt = false, has_output = false;
+  bool receipts = false;
   bool no_echo = false;
   int32_t logprobs = -1, prompt_logprobs = -1;  // -1: not asked for
   std::vector<std::string> logit_bias;          // ID:VALUE
@@ -29,8 +30,11 @@ void add_prompt_flags(CLI::App& app, RunFlags& flags) {
                               "JSON lines with `prompt` or `messages`; - is standard input");
   file->excludes(prompt);
   app.add_option("--output", job.output, "Where results go, as JSON lines; - is standard output")
-      ->needs(file)
       ->capture_default_str();
+  app.add_flag(
+      "--receipts", flags.receipts,
+      "Results hold what `ernie verify receipt` needs to recompute them, in `ernie_receipt`; "
+      "the model's digests go to OUTPUT.model.json. One prompt needs --output");
   app.add_flag("--chat", job.chat, "The prompt is a user's turn in the model's chat template");
   app.add_option("--system", job.system, "With --chat: the system message");
   app.add_flag("--no-echo", flags.no_echo, "Print the continuation without the prompt");
@@ -113,7 +117,16 @@ Result<std::string> find_prompt() {
                "model answers), or  ernie run --help"};
 }
 
+Result<void> check_output(const RunFlags& flags) {
+  if (!flags.job.input.empty() || flags.has_output == flags.receipts) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               flags.receipts
+                   ? "--receipts: needs --output FILE, where the prompt's result line goes"
+                   : "--output: needs --prompt-file, or --receipts"};
+}
+
 Result<void> complete_flags(RunFlags& flags) {
+  ERNIE_TRY_VOID(check_output(flags));
   PromptOptions& job = flags.job;
   job.echo = !flags.no_echo;
   job.quiet = flags.engine.quiet;
@@ -134,6 +147,9 @@ Result<void> complete_flags(RunFlags& flags) {
 Result<bool> run(RunFlags& flags, const Interrupt& interrupt) {
   ERNIE_TRY_VOID(complete_flags(flags));
   ERNIE_TRY(LoadedEngine loaded, load_engine(flags.engine));
+  if (flags.receipts) {
+    ERNIE_TRY(flags.job.receipts, prepare_receipts(flags.engine, loaded));
+  }
   if (!flags.job.input.empty()) return run_prompt_file(loaded, flags.job, interrupt);
   ERNIE_TRY_VOID(run_prompt(loaded, flags.job, interrupt));
   return true;
@@ -149,6 +165,7 @@ Command add_run_command(CLI::App& app) {
   return [&app, flags] {
     start_log(app, flags->engine);
     flags->has_prompt = app.count("--prompt") > 0;
+    flags->has_output = flags->job.output != "-";
     const Interrupt interrupt;
     const auto done = run(*flags, interrupt);
     if (done) return *done ? 0 : 1;

@@ -14,9 +14,11 @@ namespace {
 struct RunBatchFlags {
   EngineFlags engine;
   BatchOptions job;
+  bool receipts = false;
 };
 
-void add_batch_flags(CLI::App& app, BatchOptions& job) {
+void add_batch_flags(CLI::App& app, RunBatchFlags& flags) {
+  BatchOptions& job = flags.job;
   app.add_option("-i,--input-file", job.input,
                  "Requests in the OpenAI batch format, a JSON object "
                  "per line")
@@ -31,6 +33,10 @@ void add_batch_flags(CLI::App& app, BatchOptions& job) {
                  "Names for `model` in requests; the first stands in responses (default: the "
                  "directory's name)");
   app.add_flag("--skip-model-name-check", job.any_model, "Accept any `model` in requests");
+  app.add_flag(
+      "--receipts", flags.receipts,
+      "Answers hold what `ernie verify receipt` needs to recompute them, in `ernie_receipt`; "
+      "the model's digests go to FILE.model.json");
 }
 
 Result<bool> run_batch(RunBatchFlags& flags, const Interrupt& interrupt) {
@@ -43,6 +49,9 @@ Result<bool> run_batch(RunBatchFlags& flags, const Interrupt& interrupt) {
   // A name mistyped should not cost the time to load a model.
   ERNIE_TRY_VOID(FileHandle::open(flags.job.input, O_RDONLY));
   ERNIE_TRY(LoadedEngine loaded, load_engine(flags.engine));
+  if (flags.receipts) {
+    ERNIE_TRY(flags.job.receipts, prepare_receipts(flags.engine, loaded));
+  }
   return run_batch_job(loaded, flags.job, interrupt);
 }
 
@@ -50,7 +59,7 @@ Result<bool> run_batch(RunBatchFlags& flags, const Interrupt& interrupt) {
 
 Command add_run_batch_command(CLI::App& app) {
   const auto flags = std::make_shared<RunBatchFlags>();
-  add_batch_flags(app, flags->job);
+  add_batch_flags(app, *flags);
   add_engine_flags(app, flags->engine);
   return [&app, flags] {
     start_log(app, flags->engine);

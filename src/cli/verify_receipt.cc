@@ -1,12 +1,110 @@
-#include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
+#include <filesystem>
+#include <memory>
+
+#include "base/file.h"
 #include "cli/commands.h"
+#include "cli/engine_flags.h"
+#include "cli/job_receipts.h"
+#include "cli/receipt_job.h"
+#include "cli/receipt_json.h"
 
 namespace ernie {
+namespace {
 
-Command add_verify_receipt_command(CLI::App&) {
-  return [] {
-    fmt::print(stderr, "ernie verify receipt: not built yet\n");
+constexpr uint64_t kMaxManifestBytes = uint64_t{64} << 20;
+
+struct VerifyReceiptFlags {
+  EngineFlags engine;
+  std::string results, input, manifest;
+  bool is_part = false;
+  InputRules rules;
+};
+
+void add_receipt_flags(CLI::App& app, VerifyReceiptFlags& flags) {
+  app.add_option("RESULTS", flags.results, "What `run` or `run-batch` wrote with --receipts")
+      ->required();
+  app.add_option("--input", flags.input,
+                 "The job's prompts or batch requests: the receipts must be of these, too");
+  app.add_option("--manifest", flags.manifest,
+                 "Names tensors that differ (default: RESULTS.model.json, if it is there)");
+  app.add_flag("--part", flags.is_part, "RESULTS is a part of a job's output: rows may be missing");
+  app.add_flag("--chat", flags.rules.chat, "With --input: as it was given to `run`");
+  app.add_option("--system", flags.rules.system, "With --input: as it was given to `run`");
+}
+
+Result<std::optional<ModelManifest>> read_manifest(const VerifyReceiptFlags& flags) {
+  const bool is_named = !flags.manifest.empty();
+  const std::string path = is_named ? flags.manifest : manifest_path(flags.results);
+  std::error_code ignored;
+  if (!is_named && !std::filesystem::exists(path, ignored)) return std::optional<ModelManifest>();
+  ERNIE_TRY(const std::string text, read_text_file(path, kMaxManifestBytes));
+  auto manifest = manifest_from_text(text);
+  if (!manifest) {
+    return make_error(ErrorCode::kCorruptData, "{}: {}", path, manifest.error().message);
+  }
+  return std::optional(*std::move(manifest));
+}
+
+/// Room for the longest answer and a token more, which a shortened receipt would lack.
+Result<void> choose_context(const ReceiptSummary& summary, EngineFlags& flags) {
+  if (flags.engine.max_model_len != 0) return {};
+  ERNIE_TRY(const auto weights, open_weights(flags));
+  flags.engine.max_model_len =
+      std::min(summary.longest + 1, weights->config().max_position_embeddings);
+  return {};
+}
+
+void print_verdict(const VerifyCounts& counts, const Findings& of_file) {
+  for (const std::string& finding : of_file) fmt::print("{}\n", finding);
+  fmt::print("{} lines: {} verified, {} depart, {} errors without an answer\n", counts.num_lines,
+             counts.num_verified, counts.num_departing, counts.num_without_answer);
+  if (counts.num_receipts == 0) fmt::print("no receipt was checked\n");
+}
+
+/// Whether every answer has a receipt and every receipt holds.
+Result<bool> verify_receipts(VerifyReceiptFlags& flags, const Interrupt& interrupt) {
+  ERNIE_TRY(const ReceiptSummary summary, summarize_receipts(flags.results));
+  OwnModel own;
+  ERNIE_TRY(own.recorded, read_manifest(flags));
+  ERNIE_TRY(LineReader results, LineReader::open(flags.results, UINT64_MAX, kMaxResultLineBytes));
+  ReceiptJob::Files files{std::move(results), std::nullopt, flags.is_part};
+  if (!flags.input.empty()) {
+    ERNIE_TRY(files.input, LineReader::open(flags.input));
+  }
+  ERNIE_TRY_VOID(choose_context(summary, flags.engine));
+  ERNIE_TRY(LoadedEngine loaded, load_engine(flags.engine));
+  ERNIE_TRY(JobReceipts receipts, prepare_receipts(flags.engine, loaded));
+  own.common = std::move(receipts.common);
+  own.manifest = std::move(receipts.manifest);
+  flags.rules.tokenizer = loaded.tokenizer.get();
+  flags.rules.chat_template = loaded.chat_template;
+  OrderedLines output(standard_output());
+  Progress progress(summary.num_rows, 0, flags.engine.quiet);
+  ReceiptJob job(std::move(files), own, flags.rules, output, progress);
+  const auto done = run_job(*loaded.engine, job, request_window(*loaded.engine), interrupt);
+  progress.clear();
+  ERNIE_TRY_VOID(output.flush());
+  ERNIE_TRY_VOID(done);
+  ERNIE_TRY(const Findings of_file, job.check_end());
+  print_verdict(job.counts(), of_file);
+  return job.counts().num_receipts > 0 && job.counts().num_departing == 0 && of_file.empty();
+}
+
+}  // namespace
+
+Command add_verify_receipt_command(CLI::App& app) {
+  const auto flags = std::make_shared<VerifyReceiptFlags>();
+  add_receipt_flags(app, *flags);
+  add_engine_flags(app, flags->engine);
+  return [&app, flags] {
+    start_log(app, flags->engine);
+    const Interrupt interrupt;
+    const auto verified = verify_receipts(*flags, interrupt);
+    if (verified) return *verified ? 0 : 1;
+    if (verified.error().code == ErrorCode::kCancelled) return interrupt.exit_code();
+    spdlog::error("{}", verified.error().message);
     return 2;
   };
 }

@@ -15,6 +15,7 @@ namespace {
 
 /// Everything that belongs to one request.
 struct RequestState {
+  decltype(GenerationRequest::on_token) on_token;
   Sequence sequence;
   OutputProcessor output;
   PenaltyState penalties;
@@ -24,7 +25,8 @@ struct RequestState {
   RequestState(RequestId id, GenerationRequest request, BlockTable blocks,
                const std::shared_ptr<const Tokenizer>& tokenizer,
                const std::vector<TokenId>& end_ids, int64_t max_model_len)
-      : sequence(id, std::move(request), std::move(blocks)),
+      : on_token(std::move(request.on_token)),
+        sequence(id, std::move(request), std::move(blocks)),
         output(sequence, tokenizer, end_ids, max_model_len),
         penalties(uses_penalties(sequence.params()) ? PenaltyState(sequence.token_ids())
                                                     : PenaltyState()) {}
@@ -45,6 +47,9 @@ class EngineImpl final : public Engine {
   const ModelConfig& config() const override { return weights_->config(); }
   const EngineOptions& options() const override { return options_; }
   const Backend& backend() const override { return *backend_; }
+  EngineCounters counters() const override {
+    return {num_steps_, num_computed_tokens_, scheduler_->num_preemptions()};
+  }
   Result<RequestId> add_request(GenerationRequest request) override;
   void abort(RequestId request_id) override;
   bool has_unfinished() const override { return !requests_.empty(); }
@@ -77,6 +82,7 @@ class EngineImpl final : public Engine {
   std::unique_ptr<Scheduler> scheduler_;
   std::map<RequestId, std::unique_ptr<RequestState>> requests_;
   RequestId next_id_ = 1;
+  int64_t num_steps_ = 0, num_computed_tokens_ = 0;
   Sampler sampler_;
 };
 
@@ -158,7 +164,9 @@ std::vector<RequestOutput> EngineImpl::step() {
                  RequestState& state = state_of(scheduled[row.scheduled_index]);
                  take_logits(state, row.token_index, logits, outputs[state.sequence.id()]);
                });
+  ++num_steps_;
   for (const ScheduledSequence& s : scheduled) {
+    num_computed_tokens_ += s.num_new_tokens;
     // A token sampled just now is pending; what was scheduled is computed.
     s.sequence->mark_computed(s.num_new_tokens);
     RequestState& state = state_of(s);
@@ -233,6 +241,7 @@ void EngineImpl::sample(RequestState& state, std::span<const float> logits, Requ
     if (!logprob) return fail(logprob.error());
     output.logprobs.push_back(*std::move(logprob));
   }
+  if (state.on_token) state.on_token(*token, logits);
   sequence.append(*token);
   if (uses_penalties(params)) state.penalties.add_output(*token);
   output.token_ids.push_back(*token);

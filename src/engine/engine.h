@@ -18,6 +18,13 @@ struct EngineOptions {
   int64_t kv_cache_bytes = 0;  ///< 0: room for max_num_seqs full contexts, within free memory
 };
 
+/// What an engine did since it was made.
+struct EngineCounters {
+  int64_t num_steps = 0;
+  int64_t num_computed_tokens = 0;  ///< those computed again after a preemption counted again
+  int64_t num_preemptions = 0;
+};
+
 /// Generates for many requests at once. One thread calls all functions.
 ///
 /// What a request's answer is depends on the request and the model alone, bit for bit: not on what
@@ -37,6 +44,7 @@ class Engine {
   /// The options with every 0 replaced by the figure chosen.
   virtual const EngineOptions& options() const = 0;
   virtual const Backend& backend() const = 0;
+  virtual EngineCounters counters() const = 0;
 
   /// Queues a request. Error: an id, a parameter or a length that cannot be served; max_tokens may
   /// ask for more than fits max_model_len, generation then ends there as "length".

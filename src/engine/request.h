@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,9 @@ namespace ernie {
 struct GenerationRequest {
   std::vector<TokenId> prompt_ids;  ///< not empty, each in [0, vocab_size)
   SamplingParams params;
+  /// If set, called from step() with each token when it was chosen, and the logits [vocab_size]
+  /// that it was chosen from, before penalties and bias. Must not call the engine.
+  std::function<void(TokenId, std::span<const float> logits)> on_token;
 };
 
 enum class FinishReason {

@@ -28,49 +28,62 @@ def write_input(path):
                                "body": {"prompt": "again"}}) + "\n")
 
 
-def run(program, folder, **environment):
+def run(program, folder, flags, **environment):
     return subprocess.run([program, "run-batch", "--quiet", "--max-num-seqs=1", "-i", "in.jsonl",
-                           "-o", "out.jsonl"],
+                           "-o", "out.jsonl", *flags],
                           cwd=folder, env={**os.environ, **environment}, capture_output=True,
                           check=False)
+
+
+def strike_everywhere(program, folder, flags):
+    """Returns the number of calls that were struck."""
+    output = os.path.join(folder, "out.jsonl")
+    manifest = ["out.jsonl.model.json"] if flags else []
+    assert run(program, folder, flags).returncode == 1
+    expected = {}
+    for name in ["out.jsonl", *manifest]:
+        with open(os.path.join(folder, name), "rb") as file:
+            expected[name] = file.read()
+    assert expected["out.jsonl"].count(b"\n") == ROWS + 2
+    assert expected["out.jsonl"].count(b"ernie_receipt") == (ROWS if flags else 0)
+
+    for mode, exit_code in MODES.items():
+        strike = 0
+        while True:
+            strike += 1
+            for name in expected:
+                os.remove(os.path.join(folder, name))
+            struck = run(program, folder, flags, ERNIE_CRASH_AT=str(strike), ERNIE_CRASH_MODE=mode)
+            if struck.returncode == 1:
+                break
+            where = f"{mode} at call {strike} of {flags}"
+            if struck.returncode != exit_code:
+                sys.exit(f"{where}: exit code {struck.returncode}, expected {exit_code}: "
+                         f"{struck.stderr.decode()}")
+            again = run(program, folder, flags)
+            if again.returncode != 1:
+                sys.exit(f"{where}: the second run ended with {again.returncode}: "
+                         f"{again.stderr.decode()}")
+            for name, contents in expected.items():
+                with open(os.path.join(folder, name), "rb") as file:
+                    if file.read() != contents:
+                        sys.exit(f"{where}: {name} differs from that of an unbroken run")
+            left = sorted(set(os.listdir(folder)) - {"in.jsonl", *expected})
+            if left:
+                sys.exit(f"{where}: left behind {left}")
+        # A row, the header, the file and its folder are each written and synced.
+        if strike < ROWS + 9 + 3 * len(manifest):
+            sys.exit(f"{mode}: only {strike} calls seen")
+        print(f"{mode} {flags}: {strike - 1} points")
+    os.remove(output)
 
 
 def main():
     program = os.path.abspath(sys.argv[1])
     with tempfile.TemporaryDirectory(prefix="ernie-crash-") as folder:
-        output = os.path.join(folder, "out.jsonl")
         write_input(os.path.join(folder, "in.jsonl"))
-        assert run(program, folder).returncode == 1
-        with open(output, "rb") as file:
-            expected = file.read()
-        assert expected.count(b"\n") == ROWS + 2
-
-        for mode, exit_code in MODES.items():
-            strike = 0
-            while True:
-                strike += 1
-                os.remove(output)
-                struck = run(program, folder, ERNIE_CRASH_AT=str(strike), ERNIE_CRASH_MODE=mode)
-                if struck.returncode == 1:
-                    break
-                where = f"{mode} at call {strike}"
-                if struck.returncode != exit_code:
-                    sys.exit(f"{where}: exit code {struck.returncode}, expected {exit_code}: "
-                             f"{struck.stderr.decode()}")
-                again = run(program, folder)
-                if again.returncode != 1:
-                    sys.exit(f"{where}: the second run ended with {again.returncode}: "
-                             f"{again.stderr.decode()}")
-                with open(output, "rb") as file:
-                    if file.read() != expected:
-                        sys.exit(f"{where}: the output differs from that of an unbroken run")
-                left = sorted(set(os.listdir(folder)) - {"in.jsonl", "out.jsonl"})
-                if left:
-                    sys.exit(f"{where}: left behind {left}")
-            # A row, the header, the file and its folder are each written and synced.
-            if strike < ROWS + 9:
-                sys.exit(f"{mode}: only {strike} calls seen")
-            print(f"{mode}: {strike - 1} points")
+        for flags in ([], ["--receipts"]):
+            strike_everywhere(program, folder, flags)
 
 
 if __name__ == "__main__":

@@ -87,6 +87,8 @@ class FakeEngine : public Engine {
     std::abort();
   }
 
+  EngineCounters counters() const override { return {}; }
+
   Result<RequestId> add_request(GenerationRequest request) override {
     ERNIE_TRY_VOID(validate(request.params, kVocabSize));
     if (request.prompt_ids.size() >= static_cast<size_t>(options_.max_model_len)) {
@@ -137,6 +139,7 @@ class FakeEngine : public Engine {
       return finish(running, std::move(output), FinishReason::kLength);
     }
     const TokenId token = next_token(running);
+    if (running.request.on_token) running.request.on_token(token, logits_of(running));
     ++running.num_output;
     output.token_ids.push_back(token);
     if (params.logprobs) output.logprobs.push_back(logprob_of(running, token, *params.logprobs));
@@ -166,6 +169,15 @@ class FakeEngine : public Engine {
     const uint64_t choice = draw / 32 % 40;
     if (choice < kWords.size()) return kFirstWord + static_cast<TokenId>(choice);
     return kFirstByte + 'a' + static_cast<TokenId>(choice % 26);
+  }
+
+  static std::array<float, kVocabSize> logits_of(const Running& running) {
+    std::array<float, kVocabSize> logits;
+    for (size_t i = 0; i < logits.size(); ++i) {
+      const uint64_t hash = mix(mix(running.hash, static_cast<uint64_t>(running.num_output)), i);
+      logits[i] = static_cast<float>(hash % 4096) / 64;
+    }
+    return logits;
   }
 
   static TokenLogprob logprob_of(const Running& running, TokenId token, int32_t num_top) {

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "checkpoint/checkpoint.h"
 #include "cli/engine_flags.h"
 #include "fake_engine.h"
 
@@ -10,6 +11,10 @@ namespace ernie {
 
 Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const EngineFlags&) {
   return make_fake_tokenizer();
+}
+
+Result<std::unique_ptr<WeightSource>> open_weights(const EngineFlags&) {
+  return make_dummy_weights(*preset_model_config("tiny"), /*seed=*/0);
 }
 
 Result<LoadedEngine> load_engine(const EngineFlags& flags) {

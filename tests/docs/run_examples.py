@@ -20,7 +20,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-DOCUMENTS = ["README.md", "README.zh-CN.md", "docs/tour.md"]
+DOCUMENTS = ["README.md", "README.zh-CN.md", "docs/tour.md", "docs/receipts.md"]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 HERE_DOCUMENT = re.compile(r"<<'(\w+)'")
 
@@ -89,13 +89,13 @@ def unknown_flags(name, environment):
     helps = {}
     for line, block in blocks((ROOT / name).read_text(encoding="utf-8"), "sh"):
         for offset, text in enumerate(block.replace("\\\n", "\\").splitlines()):
-            match = re.search(r"(?:\bernie (run-batch|run|inspect|dummy|tokenize)|scripts/run\.sh)\b", text)
+            match = re.search(r"(?:\bernie (run-batch|run|inspect|dummy|tokenize|verify \w+)|scripts/run\.sh)\b", text)
             if not match:
                 continue
             subcommand = match[1] or "run"
             if subcommand not in helps:
                 helps[subcommand] = subprocess.run(
-                    ["ernie", subcommand, "--help"], env=environment, capture_output=True, text=True,
+                    ["ernie", *subcommand.split(), "--help"], env=environment, capture_output=True, text=True,
                     check=True).stdout
             for flag in re.findall(r"(?<=\s)--?[a-z][a-z-]*", text[match.end():].split("#")[0]):
                 if not re.search(rf"(?<![\w-]){flag}(?![\w-])", helps[subcommand]):

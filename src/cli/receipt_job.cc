@@ -1,0 +1,163 @@
+#include "cli/receipt_job.h"
+
+#include <algorithm>
+
+namespace ernie {
+namespace {
+
+constexpr int64_t kMaxRowsAhead = 1024;
+
+}  // namespace
+
+Result<ReceiptSummary> summarize_receipts(const std::string& results) {
+  ERNIE_TRY(LineReader reader, LineReader::open(results, UINT64_MAX, kMaxResultLineBytes));
+  ReceiptSummary summary;
+  while (true) {
+    ERNIE_TRY(const auto line, reader.next());
+    if (!line) return summary;
+    ++summary.num_rows;
+    const auto parsed = parse_result_line(line->text);
+    if (!parsed || !parsed->receipt) continue;
+    ++summary.num_receipts;
+    const Receipt& receipt = *parsed->receipt;
+    summary.longest = std::max(
+        summary.longest, static_cast<int64_t>(receipt.prompt_ids.size() + receipt.tokens.size()));
+  }
+}
+
+ReceiptJob::ReceiptJob(Files files, const OwnModel& own, const InputRules& rules,
+                       OrderedLines& output, Progress& progress)
+    : files_(std::move(files)), own_(own), rules_(rules), output_(output), progress_(progress) {}
+
+Result<std::optional<JobRequest>> ReceiptJob::next() {
+  while (next_row_ - output_.num_written() < kMaxRowsAhead) {
+    ERNIE_TRY(const std::optional<LineReader::Line> line, files_.results.next());
+    if (!line) break;
+    const int64_t row = next_row_++;
+    ERNIE_TRY(auto request, start(*line, row));
+    if (request) return std::optional<JobRequest>(JobRequest{row, *std::move(request)});
+    const auto node = running_.extract(row);
+    ERNIE_TRY_VOID(put_verdict(row, node.mapped()));
+    progress_.update();
+  }
+  return std::optional<JobRequest>();
+}
+
+/// What to compute for a line, or nothing if its verdict is clear already.
+Result<std::optional<GenerationRequest>> ReceiptJob::start(const LineReader::Line& line,
+                                                           int64_t row_index) {
+  Row& row = running_[row_index];
+  row.line_number = line.number;
+  const auto fail = [&row](std::string finding) {
+    row.findings.push_back(std::move(finding));
+    return std::optional<GenerationRequest>();
+  };
+  if (line.too_long) return fail(fmt::format("longer than {} bytes", kMaxResultLineBytes));
+  auto parsed = parse_result_line(line.text);
+  if (!parsed) return fail(parsed.error().message);
+  row.line = *std::move(parsed);
+  if (row.line.receipt_error) return fail(row.line.receipt_error->message);
+  if (!row.line.receipt) {
+    return row.line.has_answer ? fail("receipt: there is none") : std::nullopt;
+  }
+  ++counts_.num_receipts;
+  row.findings = check_receipt(row.line, own_);
+  check_place(row);
+  ERNIE_TRY_VOID(check_against_input(row));
+  auto request = repeated_request(row.line);
+  if (!request) return fail(request.error().message);
+  request->on_token = [&row](TokenId id, std::span<const float> logits) {
+    row.tokens.push_back(make_token_record(id, logits));
+  };
+  return std::optional(*std::move(request));
+}
+
+void ReceiptJob::check_place(Row& row) {
+  const Receipt& receipt = *row.line.receipt;
+  num_rows_of_job_ = std::max(num_rows_of_job_, receipt.num_rows);
+  if (files_.is_part || receipt.row == next_row_) return;
+  row.findings.push_back(
+      fmt::format("row: the receipt is that of row {}, but stands in row {}: rows are missing, "
+                  "added or in another order",
+                  receipt.row, next_row_));
+}
+
+Result<void> ReceiptJob::check_against_input(Row& row) {
+  if (!files_.input) return {};
+  const int64_t wanted = row.line.receipt->row;
+  if (wanted < input_row_) {
+    row.findings.push_back(
+        fmt::format("input: row {} was passed already: rows are not in the input's order", wanted));
+    return {};
+  }
+  while (input_row_ < wanted) {
+    ERNIE_TRY(const auto line, files_.input->next());
+    if (!line) {
+      row.findings.push_back(fmt::format("input: has no row {}", wanted));
+      return {};
+    }
+    ++input_row_;
+    input_line_ = line->text;
+  }
+  const Findings findings = check_input(row.line, input_line_, rules_, row.prompt);
+  row.findings.insert(row.findings.end(), findings.begin(), findings.end());
+  return {};
+}
+
+Result<void> ReceiptJob::finished(int64_t row, Result<GenerationResult> result) {
+  auto node = running_.extract(row);
+  Row& done = node.mapped();
+  if (!result) {
+    done.findings.push_back("cannot be computed again: " + result.error().message);
+  } else {
+    const Findings findings = check_answer(done.line, *result, done.tokens,
+                                           done.prompt ? &*done.prompt : nullptr, rules_.tokenizer);
+    done.findings.insert(done.findings.end(), findings.begin(), findings.end());
+  }
+  return put_verdict(row, done);
+}
+
+void ReceiptJob::stepped(int64_t num_new_tokens) {
+  progress_.add_tokens(num_new_tokens);
+  progress_.update();
+}
+
+Result<void> ReceiptJob::put_verdict(int64_t row, const Row& done) {
+  progress_.add_rows(1);
+  ++counts_.num_lines;
+  const bool is_known = done.line.receipt.has_value() || done.line.has_answer;
+  const std::string name =
+      fmt::format("line {}{}", done.line_number, is_known ? ", " + shown_id(done.line.id) : "");
+  if (!done.findings.empty()) {
+    ++counts_.num_departing;
+    return output_.put(row, fmt::format("{}: departs: {}", name, fmt::join(done.findings, "; ")));
+  }
+  if (!done.line.receipt) {
+    ++counts_.num_without_answer;
+    return output_.put(row, name + ": an error, nothing to verify");
+  }
+  ++counts_.num_verified;
+  return output_.put(row, fmt::format("{}: verified, {} tokens", name, done.tokens.size()));
+}
+
+Result<Findings> ReceiptJob::check_end() {
+  Findings findings;
+  if (files_.is_part) return findings;
+  if (counts_.num_lines < num_rows_of_job_) {
+    findings.push_back(
+        fmt::format("the file ends after {} of {} rows", counts_.num_lines, num_rows_of_job_));
+  } else if (files_.input) {
+    while (input_row_ <= counts_.num_lines) {
+      ERNIE_TRY(const auto line, files_.input->next());
+      if (!line) break;
+      ++input_row_;
+    }
+    if (input_row_ > counts_.num_lines) {
+      findings.push_back(
+          fmt::format("the input has more rows than the {} of this file", counts_.num_lines));
+    }
+  }
+  return findings;
+}
+
+}  // namespace ernie

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "cli/generation.h"
+#include "cli/line_reader.h"
+#include "cli/ordered_lines.h"
+#include "cli/progress.h"
+#include "cli/receipt_check.h"
+
+namespace ernie {
+
+/// Results of long contexts with log-probabilities are longer than requests.
+inline constexpr size_t kMaxResultLineBytes = size_t{256} << 20;
+
+/// What a results file says of itself, before anything is computed.
+struct ReceiptSummary {
+  int64_t num_rows = 0;
+  int64_t num_receipts = 0;
+  int64_t longest = 0;  ///< tokens of prompt and output
+};
+Result<ReceiptSummary> summarize_receipts(const std::string& results);
+
+struct VerifyCounts {
+  int64_t num_lines = 0;
+  int64_t num_receipts = 0;  ///< whole ones
+  int64_t num_verified = 0;  ///< lines
+  int64_t num_departing = 0;
+  int64_t num_without_answer = 0;  ///< neither of them: rows that were errors
+};
+
+/// Recomputes the answers of a results file and writes a verdict on each line, in order.
+class ReceiptJob : public GenerationJob {
+ public:
+  struct Files {
+    LineReader results;
+    std::optional<LineReader> input;
+    bool is_part = false;  ///< rows may be missing
+  };
+  /// `own` and `rules` must outlive the job, and so the tokenizer in them.
+  ReceiptJob(Files files, const OwnModel& own, const InputRules& rules, OrderedLines& output,
+             Progress& progress);
+
+  Result<std::optional<JobRequest>> next() override;
+  Result<void> finished(int64_t row, Result<GenerationResult> result) override;
+  void stepped(int64_t num_new_tokens) override;
+
+  /// After all lines: what is wrong with the file as a whole.
+  Result<Findings> check_end();
+  const VerifyCounts& counts() const { return counts_; }
+
+ private:
+  struct Row {
+    int64_t line_number = 0;
+    ResultLine line;
+    std::optional<ApiPrompt> prompt;
+    std::vector<TokenRecord> tokens;
+    Findings findings;
+  };
+
+  Result<std::optional<GenerationRequest>> start(const LineReader::Line& line, int64_t row);
+  void check_place(Row& row);
+  Result<void> check_against_input(Row& row);
+  Result<void> put_verdict(int64_t row, const Row& done);
+
+  Files files_;
+  const OwnModel& own_;
+  const InputRules& rules_;
+  OrderedLines& output_;
+  Progress& progress_;
+  VerifyCounts counts_;
+  int64_t next_row_ = 0, num_rows_of_job_ = 0, input_row_ = 0;
+  std::string input_line_;
+  std::map<int64_t, Row> running_;
+};
+
+}  // namespace ernie
