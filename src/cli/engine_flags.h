@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "backend/registry.h"
 #include "engine/engine.h"
 #include "text/chat_template.h"
 
@@ -44,6 +45,10 @@ struct LoadedEngine {
 
 /// The model's weights as the flags name them: a directory, the demo, or random ones.
 Result<std::unique_ptr<WeightSource>> open_weights(const EngineFlags& flags);
+
+/// The numerics, threads and instruction set that they ask for. Error: the weights would not fit
+/// into the memory that is free.
+Result<BackendOptions> backend_options(const EngineFlags& flags, const ModelConfig& config);
 
 /// The tokenizer that load_engine would take: --tokenizer, else the model's, else the demo's. Null
 /// for random weights that come without one.

@@ -111,6 +111,12 @@ Result<WeightsPtr> open_weights(const EngineFlags& flags) {
   return open_checkpoint(demo.config, demo.weights);
 }
 
+Result<BackendOptions> backend_options(const EngineFlags& flags, const ModelConfig& config) {
+  const DType dtype = compute_dtype(flags, config);
+  ERNIE_TRY_VOID(check_memory(flags, config, dtype));
+  return BackendOptions{dtype, flags.threads, flags.isa, flags.mmap};
+}
+
 Result<TokenizerPtr> open_tokenizer(const EngineFlags& flags) {
   if (!flags.tokenizer.empty()) return Tokenizer::load(flags.tokenizer);
   if (flags.model.empty()) {
@@ -128,16 +134,14 @@ Result<LoadedEngine> load_engine(const EngineFlags& flags) {
   LoadedEngine loaded;
   ERNIE_TRY(WeightsPtr weights, open_weights(flags));
   ERNIE_TRY(loaded.tokenizer, open_tokenizer(flags));
-  const DType dtype = compute_dtype(flags, weights->config());
-  ERNIE_TRY_VOID(check_memory(flags, weights->config(), dtype));
-  const BackendOptions options{dtype, flags.threads, flags.isa, flags.mmap};
+  ERNIE_TRY(const BackendOptions options, backend_options(flags, weights->config()));
   ERNIE_TRY(auto backend, make_backend(flags.device, options));
-  ERNIE_TRY(loaded.identity, model_identity(flags, *weights, dtype));
+  ERNIE_TRY(loaded.identity, model_identity(flags, *weights, options.dtype));
   const std::string description = weights->describe();
   const LoadProgress progress = log_loading(weights->config().num_layers);
   ERNIE_TRY(loaded.engine, Engine::create(std::move(backend), std::move(weights), loaded.tokenizer,
                                           flags.engine, progress));
-  loaded.dtype = dtype;
+  loaded.dtype = options.dtype;
   loaded.model_name = model_name(flags);
   if (loaded.tokenizer) loaded.chat_template = detect_chat_template(*loaded.tokenizer);
   log_engine(loaded, description);

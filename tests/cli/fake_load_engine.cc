@@ -17,6 +17,10 @@ Result<std::unique_ptr<WeightSource>> open_weights(const EngineFlags&) {
   return make_dummy_weights(*preset_model_config("tiny"), /*seed=*/0);
 }
 
+Result<BackendOptions> backend_options(const EngineFlags&, const ModelConfig&) {
+  return BackendOptions{};
+}
+
 Result<LoadedEngine> load_engine(const EngineFlags& flags) {
   const char* step_us = std::getenv("ERNIE_FAKE_STEP_US");
   LoadedEngine loaded;

@@ -1,0 +1,114 @@
+#pragma once
+
+/// The same requests computed in many ways, compared bit by bit.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend/registry.h"
+#include "engine/engine.h"
+#include "report/report.h"
+#include "verify/receipt.h"
+
+namespace ernie::verify {
+
+/// How requests come to an engine.
+enum class Arrival {
+  kAlone,     ///< each when the one before it has ended
+  kTogether,  ///< all before the first step
+  kRandom,    ///< in random order, some between steps
+};
+
+/// One way of computing.
+struct Variant {
+  report::Text name;
+  std::string settings;  ///< what is other than in the first variant, by the names of the flags
+  BackendOptions backend;
+  EngineOptions engine;
+  Arrival arrival = Arrival::kTogether;
+  bool must_preempt = false;  ///< else it would not have tested anything
+};
+
+/// All that one request gave, as bits.
+struct Trace {
+  std::vector<TokenRecord> tokens;
+  std::vector<uint32_t> prompt_logprobs;  ///< bits of each
+  std::string text, finish_reason, error;
+};
+
+/// The first place where a request's trace is not that of the first variant.
+struct Departure {
+  size_t request = 0;
+  size_t token = 0;
+  std::string what;  ///< "token", "logit", "row of logits", "prompt log-probability", …
+  std::string expected, got;
+};
+
+struct VariantResult {
+  Variant variant;
+  std::vector<Departure> departures;  ///< ascending by request; at most one each
+  int64_t num_tokens = 0;             ///< compared
+  EngineCounters counters;
+  double seconds = 0;
+  std::optional<Error> error;  ///< it could not run
+  bool passed() const {
+    return !error && departures.empty() && (!variant.must_preempt || counters.num_preemptions > 0);
+  }
+};
+
+/// A deliberate difference that the comparison must find, in one request.
+struct Canary {
+  report::Text name;
+  size_t request = 0;
+  std::vector<Departure> found;
+  /// Found there and nowhere else.
+  bool caught() const { return found.size() == 1 && found[0].request == request; }
+};
+
+struct DeterminismOptions {
+  int64_t num_requests = 24;
+  int64_t max_model_len = 256;  ///< of every request
+  uint64_t seed = 0;
+};
+
+struct DeterminismRun {
+  DeterminismOptions options;
+  std::vector<GenerationRequest> requests;
+  std::vector<VariantResult> variants;  ///< the first one is what the others are compared with
+  std::vector<Canary> canaries;
+  bool passed() const;
+};
+
+/// Makes the engine of a variant; called again for each.
+using EngineFactory = std::function<Result<std::unique_ptr<Engine>>(const Variant&)>;
+/// Called before each variant.
+using VariantProgress = std::function<void(size_t index, size_t count, const Variant&)>;
+
+/// Requests of all kinds: prompts from one token to most of the context, at borders of blocks, too;
+/// greedy and drawn, with penalties, biases and log-probabilities.
+std::vector<GenerationRequest> random_requests(const ModelConfig& config,
+                                               const DeterminismOptions& options);
+
+/// The ways: `base` alone, alone again, batches, chunks, threads, instruction sets of the cpu
+/// device, sizes of blocks, a cache too small, and weights where the file is mapped. token_bytes:
+/// KV cache of one token.
+std::vector<Variant> make_variants(const Variant& base, const std::string& device,
+                                   const DeterminismOptions& options, int64_t token_bytes);
+
+/// Traces of the requests, in their order. `order_seed` decides about random arrival.
+Result<std::vector<Trace>> trace_requests(Engine& engine,
+                                          const std::vector<GenerationRequest>& requests,
+                                          Arrival arrival, uint64_t order_seed);
+
+/// At most one departure for each request.
+std::vector<Departure> compare(const std::vector<Trace>& expected, const std::vector<Trace>& got);
+
+/// Error: the first variant cannot run.
+Result<DeterminismRun> run_determinism(const DeterminismOptions& options, const Variant& base,
+                                       const std::string& device, const EngineFactory& make_engine,
+                                       const VariantProgress& progress);
+
+}  // namespace ernie::verify
