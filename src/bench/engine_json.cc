@@ -74,7 +74,7 @@ json::object latency_to_json(const LatencyRun& run, const report::Environment& e
   json::array prefill, decode;
   for (const PrefillResult& row : run.prefill) prefill.push_back(prefill_json(row));
   for (const DecodeResult& row : run.decode) decode.push_back(decode_json(row));
-  return {{"kind", "ernie bench latency"},
+  return {{"format", "ernie bench latency"},
           {"version", kVersion},
           {"environment", report::to_json(environment)},
           {"engine", facts_json(run.facts, run.last_memory)},
@@ -97,7 +97,7 @@ json::object throughput_to_json(const ThroughputRun& run, const report::Environm
                         {"first_token_s", request.first_token_s},
                         {"total_s", request.total_s}});
   }
-  json::object object{{"kind", "ernie bench throughput"},
+  json::object object{{"format", "ernie bench throughput"},
                       {"version", kVersion},
                       {"environment", report::to_json(environment)},
                       {"engine", facts_json(run.facts, run.last_memory)},

@@ -152,7 +152,7 @@ TEST(Json, RoundTrip) {
 TEST(Json, OtherFilesAreRefused) {
   boost::json::object whole = ops_to_json(make_run({row("a", 0.1, 1)}), {}, nullptr);
   EXPECT_TRUE(ops_from_json(whole, "f"));
-  for (const char* text : {"[]", "{}", "{\"kind\": \"ernie verify ops\"}", "{\"kind\": 3}"}) {
+  for (const char* text : {"[]", "{}", "{\"format\": \"ernie verify ops\"}", "{\"format\": 3}"}) {
     EXPECT_FALSE(ops_from_json(boost::json::parse(text), "f")) << text;
   }
   for (const char* key : {"rows", "limits", "seed", "environment"}) {

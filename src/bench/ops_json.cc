@@ -11,7 +11,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr const char* kKind = "ernie bench ops";
+constexpr const char* kFormat = "ernie bench ops";
 constexpr int64_t kVersion = 1;
 
 json::object row_json(const OpResult& row, const OpRun& run) {
@@ -173,7 +173,7 @@ json::object ops_to_json(const OpRun& run, const report::Environment& environmen
   for (const OpResult& row : run.results) rows.push_back(row_json(row, run));
   const MachineDrift drift = machine_drift(run.results);
   json::object object{
-      {"kind", kKind},
+      {"format", kFormat},
       {"version", kVersion},
       {"environment", report::to_json(environment)},
       {"suite", run.suite},
@@ -197,8 +197,8 @@ Result<SavedOpRun> ops_from_json(const json::value& value, const std::string& na
                       "{}: expected what `ernie bench ops --json` wrote, {}", name, why);
   };
   const json::object* object = value.if_object();
-  const json::value* kind = object != nullptr ? object->if_contains("kind") : nullptr;
-  if (kind == nullptr || !kind->is_string() || kind->get_string() != kKind) {
+  const json::value* format = object != nullptr ? object->if_contains("format") : nullptr;
+  if (format == nullptr || !format->is_string() || format->get_string() != kFormat) {
     return refuse("got another kind of file");
   }
   try {

@@ -81,16 +81,18 @@ Table shares_table(const OpRun& run) {
 }
 
 Table published_table(const OpRun& run) {
-  Table table{.caption = {"Beside the figures published on 2026-05-20 for another machine: one "
-                          "Ascend 910 NPU, bfloat16",
-                          "与另一台机器的公开数据并列：Ascend 910 NPU，bfloat16，2026-05-20 发布"},
-              .columns = {{{"operation", "算子"}},
-                          {{"here, mean ± sd", "本机，均值 ± 标准差"}, true},
-                          {{"Ascend 910, mean ± sd", "Ascend 910，均值 ± 标准差"}, true},
-                          {{"here / there", "本机 / 对方"}, true},
-                          {{"here, tokens/s", "本机，token/秒"}, true},
-                          {{"Ascend 910, tokens/s", "Ascend 910，token/秒"}, true},
-                          {{"share of this machine's limit", "达到本机极限"}, true}}};
+  Table table{
+      .caption =
+          {"Mean ± standard deviation beside what was published on 2026-05-20 for "
+           "another machine: one Ascend 910 NPU, bfloat16",
+           "均值 ± 标准差；与另一台机器的公开数据并列：Ascend 910 NPU，bfloat16，2026-05-20 发布"},
+      .columns = {{{"operation", "算子"}},
+                  {{"here", "本机"}, true},
+                  {{"Ascend 910", "Ascend 910"}, true},
+                  {{"here / there", "本机 / 对方"}, true},
+                  {{"tokens/s here", "本机 token/秒"}, true},
+                  {{"Ascend 910", "Ascend 910"}, true},
+                  {{"share of our limit", "达到本机极限"}, true}}};
   for (const OpResult& row : run.results) {
     if (!row.published) continue;
     const Summary s = summarize(row.samples);

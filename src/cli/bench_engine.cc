@@ -27,10 +27,10 @@ std::vector<std::pair<report::Text, std::string>> environment_of(
     const EngineFlags& flags, const bench::ModelFacts& facts,
     const report::Environment& environment) {
   auto rows = report::environment_rows(environment);
-  rows.push_back({{"model", "模型"}, facts.model});
-  rows.push_back({{"device", "设备"}, facts.device});
-  rows.push_back({{"threads", "线程数"}, std::to_string(num_threads_of(flags))});
-  rows.push_back({{"seed", "随机种子"}, std::to_string(flags.seed)});
+  rows.push_back({{"Model", "模型"}, facts.model});
+  rows.push_back({{"Device", "设备"}, facts.device});
+  rows.push_back({{"Threads", "线程数"}, std::to_string(num_threads_of(flags))});
+  rows.push_back({{"Seed", "随机种子"}, std::to_string(flags.seed)});
   return rows;
 }
 

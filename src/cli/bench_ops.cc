@@ -106,10 +106,10 @@ bench::OpProgress progress_of(const OpsFlags& flags) {
 std::vector<std::pair<report::Text, std::string>> environment_of(
     const bench::OpRun& run, const report::Environment& environment) {
   auto rows = report::environment_rows(environment);
-  rows.push_back({{"suite", "测试集"}, run.suite});
-  rows.push_back({{"device", "设备"}, run.device});
-  rows.push_back({{"threads", "线程数"}, std::to_string(run.limits.num_threads)});
-  rows.push_back({{"seed", "随机种子"}, std::to_string(run.options.seed)});
+  rows.push_back({{"Suite", "测试集"}, run.suite});
+  rows.push_back({{"Device", "设备"}, run.device});
+  rows.push_back({{"Threads", "线程数"}, std::to_string(run.limits.num_threads)});
+  rows.push_back({{"Seed", "随机种子"}, std::to_string(run.options.seed)});
   return rows;
 }
 
