@@ -174,7 +174,7 @@ Result<GenerationRequest> repeated_request(const ResultLine& line) {
   SamplingParams& params = generation.params;
   const auto prompt_length = static_cast<int64_t>(receipt.prompt_ids.size());
   const auto enough = static_cast<int64_t>(receipt.tokens.size()) + 1;
-  const int64_t room = std::max<int64_t>(receipt.params.max_model_len - prompt_length, 0);
+  const int64_t room = std::max(receipt.params.max_model_len, prompt_length) - prompt_length;
   // The context of the engine that made it ends the answer here too, whatever this engine's is.
   const int64_t limit =
       std::min({int64_t{params.max_tokens}, room, std::max(enough, int64_t{params.min_tokens})});

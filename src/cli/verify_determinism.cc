@@ -46,6 +46,10 @@ Result<bool> verify_determinism(VerifyDeterminismFlags& flags) {
   }
   options.max_model_len =
       std::min(options.max_model_len, weights->config().max_position_embeddings);
+  if (options.max_model_len < verify::kMinModelLen) {
+    return make_error(ErrorCode::kInvalidArgument, "max-model-len: got {}, expected at least {}",
+                      options.max_model_len, verify::kMinModelLen);
+  }
   flags.engine.engine.max_model_len = options.max_model_len;
   ERNIE_TRY(const auto tokenizer, open_tokenizer(flags.engine));
   ERNIE_TRY(const BackendOptions backend, backend_options(flags.engine, weights->config()));
@@ -71,7 +75,7 @@ Result<bool> verify_determinism(VerifyDeterminismFlags& flags) {
 Command add_verify_determinism_command(CLI::App& app) {
   const auto flags = std::make_shared<VerifyDeterminismFlags>();
   app.add_option("--num-requests", flags->num_requests, "Random requests, each of another kind")
-      ->check(CLI::Range(1, 4096))
+      ->check(CLI::Range(verify::kMinRequests, int64_t{4096}))
       ->capture_default_str();
   add_engine_flags(app, flags->engine);
   add_report_flags(app, flags->report);

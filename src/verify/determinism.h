@@ -68,9 +68,12 @@ struct Canary {
   bool caught() const { return found.size() == 1 && found[0].request == request; }
 };
 
+/// With less there is nothing to preempt.
+inline constexpr int64_t kMinRequests = 2, kMinModelLen = 16;
+
 struct DeterminismOptions {
-  int64_t num_requests = 24;
-  int64_t max_model_len = 256;  ///< of every request
+  int64_t num_requests = 24;    ///< >= kMinRequests
+  int64_t max_model_len = 256;  ///< of every request; >= kMinModelLen
   uint64_t seed = 0;
 };
 
@@ -88,7 +91,8 @@ using EngineFactory = std::function<Result<std::unique_ptr<Engine>>(const Varian
 using VariantProgress = std::function<void(size_t index, size_t count, const Variant&)>;
 
 /// Requests of all kinds: prompts from one token to most of the context, at borders of blocks, too;
-/// greedy and drawn, with penalties, biases and log-probabilities.
+/// greedy and drawn, with penalties, biases and log-probabilities. The first two are made to need
+/// more cache together than one context.
 std::vector<GenerationRequest> random_requests(const ModelConfig& config,
                                                const DeterminismOptions& options);
 

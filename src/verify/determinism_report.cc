@@ -15,16 +15,13 @@ using report::Verdict;
 
 Verdict verdict_of(bool passed) { return passed ? Verdict::kPass : Verdict::kFail; }
 
-/// One character a request, ten to a group: "·" the same, "✗" another.
+/// One character a request: "·" the same, "✗" another.
 std::string request_signs(const VariantResult& result, size_t num_requests) {
   if (result.error) return "";
   std::vector<bool> departs(num_requests, false);
   for (const Departure& departure : result.departures) departs[departure.request] = true;
   std::string signs;
-  for (size_t i = 0; i < num_requests; ++i) {
-    if (i > 0 && i % 10 == 0) signs += ' ';
-    signs += departs[i] ? "✗" : "·";
-  }
+  for (const bool sign : departs) signs += sign ? "✗" : "·";
   return signs;
 }
 
@@ -35,7 +32,6 @@ Table variants_table(const DeterminismRun& run) {
               .columns = {{{"variant", "变体"}},
                           {{"settings", "设置"}},
                           {{"requests", "请求"}},
-                          {{"tokens", "token 数"}, true},
                           {{"steps", "步数"}, true},
                           {{"preemptions", "抢占次数"}, true},
                           {{"time", "耗时"}, true},
@@ -44,7 +40,6 @@ Table variants_table(const DeterminismRun& run) {
     table.rows.push_back({{result.variant.name},
                           {result.variant.settings},
                           {request_signs(result, run.requests.size())},
-                          {std::to_string(result.num_tokens)},
                           {std::to_string(result.counters.num_steps)},
                           {std::to_string(result.counters.num_preemptions)},
                           {report::format_si(result.seconds, "s")},
@@ -193,12 +188,13 @@ json::object determinism_to_json(const DeterminismRun& run,
                         {"caught", canary.caught()},
                         {"found", departures_to_json(canary.found)}});
   }
-  return {{"report", "verify determinism"},
+  return {{"format", "ernie verify determinism"},
+          {"version", 1},
           {"passed", run.passed()},
-          {"num_requests", run.requests.size()},
+          {"requests", run.requests.size()},
           {"max_model_len", run.options.max_model_len},
-          {"seed", run.options.seed},
-          {"environment", to_json(environment)},
+          {"seed", std::to_string(run.options.seed)},
+          {"environment", report::to_json(environment)},
           {"variants", std::move(variants)},
           {"canaries", std::move(canaries)}};
 }

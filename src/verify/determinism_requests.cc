@@ -45,6 +45,16 @@ void draw_sampling(Draws& draws, int64_t vocab_size, SamplingParams& params) {
   params.seed = static_cast<uint64_t>(draws.below(int64_t{1} << 53));
 }
 
+/// Two of these fit into a cache of max_model_len tokens when they begin, but not when they end.
+void make_growing(Draws& draws, const ModelConfig& config, int64_t max_model_len,
+                  int64_t num_tokens, GenerationRequest& request) {
+  request.prompt_ids.resize(static_cast<size_t>((max_model_len - num_tokens) / 2));
+  for (TokenId& id : request.prompt_ids) id = static_cast<TokenId>(draws.below(config.vocab_size));
+  request.params.max_tokens = static_cast<int32_t>(num_tokens);
+  request.params.min_tokens = 0;
+  request.params.ignore_eos = true;
+}
+
 }  // namespace
 
 std::vector<GenerationRequest> random_requests(const ModelConfig& config,
@@ -65,6 +75,7 @@ std::vector<GenerationRequest> random_requests(const ModelConfig& config,
     request.params.ignore_eos = draws.chance(0.7);
     if (draws.chance(0.3)) request.params.logprobs = static_cast<int32_t>(draws.below(5));
     if (draws.chance(0.3)) request.params.prompt_logprobs = 0;
+    if (r < 2) make_growing(draws, config, options.max_model_len, longest_output, request);
   }
   return requests;
 }

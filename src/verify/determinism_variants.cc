@@ -19,6 +19,9 @@ class VariantList {
     variant.settings = std::move(settings);
     variant.arrival = Arrival::kTogether;
     change(variant);
+    // Fewer tokens than sequences are not allowed, and the flags may ask for few.
+    EngineOptions& engine = variant.engine;
+    engine.max_num_batched_tokens = std::max(engine.max_num_batched_tokens, engine.max_num_seqs);
     variants_.push_back(std::move(variant));
     return variants_.back();
   }
@@ -31,11 +34,7 @@ class VariantList {
 
 void add_batches(const DeterminismOptions& options, VariantList& list) {
   list.add({"all at once", "同时提交"}, fmt::format("max-num-seqs={}", options.num_requests),
-           [&](Variant& v) {
-             v.engine.max_num_seqs = options.num_requests;
-             v.engine.max_num_batched_tokens =
-                 std::max(v.engine.max_num_batched_tokens, options.num_requests);
-           });
+           [&](Variant& v) { v.engine.max_num_seqs = options.num_requests; });
   for (const int64_t num_seqs : {3, 8}) {
     list.add({"random batches", "随机批次"}, fmt::format("max-num-seqs={}", num_seqs),
              [&](Variant& v) {
@@ -80,15 +79,15 @@ void add_caches(const DeterminismOptions& options, int64_t token_bytes, VariantL
     list.add({"block size", "KV 块大小"}, fmt::format("block-size={}", block_size),
              [&](Variant& v) { v.engine.block_size = block_size; });
   }
-  // The longest request and two blocks more: whatever runs beside it must give way.
-  const int64_t block_size = 4;
-  const int64_t num_blocks = (options.max_model_len + block_size - 1) / block_size + 2;
-  const int64_t num_bytes = num_blocks * block_size * token_bytes;
-  list.add({"preempted", "抢占"},
-           fmt::format("block-size={} kv-cache-memory-bytes={}", block_size, num_bytes),
+  // One whole context. The first two requests begin in it together and outgrow it.
+  const int64_t num_bytes = options.max_model_len * token_bytes;
+  list.add({"preempted", "抢占"}, fmt::format("block-size=1 kv-cache-memory-bytes={}", num_bytes),
            [&](Variant& v) {
-             v.engine.block_size = block_size;
+             v.engine.block_size = 1;
              v.engine.kv_cache_bytes = num_bytes;
+             v.engine.max_num_seqs = 4;
+             v.engine.max_num_batched_tokens =
+                 std::max(v.engine.max_num_batched_tokens, options.max_model_len);
              v.must_preempt = true;
            });
 }

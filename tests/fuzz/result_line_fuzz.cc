@@ -1,0 +1,46 @@
+// One line of a results file: read without harm; its receipt reads back as the same one; and every
+// check of it that needs no model ends in findings of one line each.
+
+#include <boost/json/value.hpp>
+#include <cstdint>
+#include <cstdlib>
+
+#include "cli/json_text.h"
+#include "cli/receipt_check.h"
+#include "cli/receipt_json.h"
+
+namespace {
+
+void expect(bool condition) {
+  if (!condition) std::abort();
+}
+
+void expect_lines(const ernie::Findings& findings) {
+  for (const std::string& finding : findings) expect(finding.find('\n') == std::string::npos);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const auto line = ernie::parse_result_line(text);
+  if (!line) {
+    expect_lines({line.error().message});
+    (void)ernie::manifest_from_text(text);
+    return 0;
+  }
+  if (line->receipt_error) expect_lines({line->receipt_error->message});
+  if (!line->receipt) return 0;
+  const std::string written = ernie::json_text(ernie::receipt_to_json(*line->receipt));
+  const auto again = ernie::receipt_from_json(*ernie::parse_json(written));
+  expect(again.has_value());
+  expect(ernie::json_text(ernie::receipt_to_json(*again)) == written);
+  expect(ernie::broken_item(*again) == ernie::broken_item(*line->receipt));
+  expect_lines(ernie::check_receipt(*line, {}));
+  const auto request = ernie::repeated_request(*line);
+  if (!request) expect_lines({request.error().message});
+  std::optional<ernie::ApiPrompt> prompt;
+  expect_lines(ernie::check_input(*line, text, {}, prompt));
+  expect_lines(ernie::check_answer(*line, {}, line->receipt->tokens, nullptr, nullptr));
+  return 0;
+}
