@@ -89,7 +89,7 @@ def unknown_flags(name, environment):
     helps = {}
     for line, block in blocks((ROOT / name).read_text(encoding="utf-8"), "sh"):
         for offset, text in enumerate(block.replace("\\\n", "\\").splitlines()):
-            match = re.search(r"(?:\bernie (run-batch|run|inspect|dummy|tokenize|verify \w+)|scripts/run\.sh)\b", text)
+            match = re.search(r"(?:\bernie (run-batch|run|inspect|dummy|tokenize|verify \w+|bench \w+)|scripts/run\.sh)\b", text)
             if not match:
                 continue
             subcommand = match[1] or "run"
