@@ -5,6 +5,7 @@
 #include <set>
 
 #include "backend/registry.h"
+#include "bench/op_names.h"
 #include "bench/op_runner.h"
 
 namespace ernie::bench {
@@ -39,6 +40,17 @@ TEST(Suites, ModelHasEveryOperation) {
   EXPECT_EQ(ops, (std::set<std::string>{"embed", "rms_norm", "linear", "rope_table", "rope",
                                         "store_kv", "attention", "silu_mul", "add", "route",
                                         "experts", "gather_rows"}));
+}
+
+TEST(Suites, NamesAreInBothLanguages) {
+  std::vector<OpCase> cases = published_suite();
+  for (OpCase& c : model_suite(*preset_model_config("21b"))) cases.push_back(std::move(c));
+  for (const OpCase& c : cases) {
+    const report::Text text = op_name_text(c.name);
+    EXPECT_EQ(text.en, c.name);
+    // "RMSNorm" and "SiLU" are the same in both.
+    EXPECT_TRUE(!text.zh.empty() || c.name.find_first_of(" ,") == std::string::npos) << c.name;
+  }
 }
 
 TEST(Suites, ADenseModelHasNoExperts) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "bench/op_names.h"
 #include "bench/report_parts.h"
 #include "report/format.h"
 
@@ -36,7 +37,7 @@ Table times_table(const OpRun& run) {
                           {{"samples", "样本数"}, true}}};
   for (const OpResult& row : run.results) {
     const Summary s = summarize(row.samples);
-    table.rows.push_back({{row.name},
+    table.rows.push_back({{op_name_text(row.name)},
                           {row.shape},
                           {time_text(s.mean, s.sd)},
                           {time_text(s.median)},
@@ -65,7 +66,7 @@ Table shares_table(const OpRun& run) {
     const LimitShare share = limit_share(row, run.limits);
     const double speed = machine_speed_during(row, run.results);
     table.rows.push_back(
-        {{row.name},
+        {{op_name_text(row.name)},
          {row.shape},
          {format_si(row.cost.bytes, "B")},
          {row.cost.operations > 0 ? format_si(row.cost.operations, "") : "0"},
@@ -97,7 +98,7 @@ Table published_table(const OpRun& run) {
     if (!row.published) continue;
     const Summary s = summarize(row.samples);
     const PublishedFigure& there = *row.published;
-    table.rows.push_back({{row.name},
+    table.rows.push_back({{op_name_text(row.name)},
                           {fmt::format("{:.4f} ± {:.4f} ms", s.mean * 1e3, s.sd * 1e3)},
                           {fmt::format("{:.4f} ± {:.4f} ms", there.mean_ms, there.sd_ms)},
                           {format_number(s.mean * 1e3 / there.mean_ms)},
@@ -231,7 +232,7 @@ Table comparison_table(const OpComparison& comparison) {
                           {{"change", "变化"}}}};
   for (const OpChange& row : comparison.rows) {
     table.rows.push_back(
-        {{row.name},
+        {{op_name_text(row.name)},
          {row.shape},
          {time_text(row.before_s)},
          {time_text(row.after_s)},
