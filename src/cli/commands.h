@@ -26,6 +26,7 @@ Command add_bench_throughput_command(CLI::App& app);  // bench_throughput.cc
 
 // Of `ernie verify`:
 Command add_verify_ops_command(CLI::App& app);          // verify_ops.cc
+Command add_verify_model_command(CLI::App& app);        // verify_model.cc
 Command add_verify_determinism_command(CLI::App& app);  // verify_determinism.cc
 Command add_verify_receipt_command(CLI::App& app);      // verify_receipt.cc
 

@@ -57,7 +57,7 @@ void add_scheduling_flags(CLI::App& app, EngineOptions& engine) {
 
 }  // namespace
 
-void add_engine_flags(CLI::App& app, EngineFlags& flags) {
+void add_model_flags(CLI::App& app, EngineFlags& flags) {
   app.add_option("--model", flags.model,
                  "Model directory; with --load-format dummy also a config.json or a preset's name "
                  "(default: the demo model in this program)");
@@ -77,8 +77,12 @@ void add_engine_flags(CLI::App& app, EngineFlags& flags) {
       ->capture_default_str();
   app.add_flag("--mmap", flags.mmap, "Use weights from the mapped file instead of copying them");
   app.add_option("--seed", flags.seed, "Of every random draw")->capture_default_str();
-  add_scheduling_flags(app, flags.engine);
   add_log_flags(app, flags);
+}
+
+void add_engine_flags(CLI::App& app, EngineFlags& flags) {
+  add_model_flags(app, flags);
+  add_scheduling_flags(app, flags.engine);
 }
 
 void start_log(const CLI::App& app, const EngineFlags& flags) {

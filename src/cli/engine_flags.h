@@ -28,6 +28,9 @@ struct EngineFlags {
   EngineOptions engine;
 };
 
+/// All but those of EngineOptions: for a command that runs a model without the engine.
+void add_model_flags(CLI::App& app, EngineFlags& flags);
+/// All of them.
 void add_engine_flags(CLI::App& app, EngineFlags& flags);
 
 /// Sends the log to standard error at the level the flags ask for, beginning with the value of
@@ -49,6 +52,10 @@ Result<std::unique_ptr<WeightSource>> open_weights(const EngineFlags& flags);
 /// The numerics, threads and instruction set that they ask for. Error: the weights would not fit
 /// into the memory that is free.
 Result<BackendOptions> backend_options(const EngineFlags& flags, const ModelConfig& config);
+
+/// What --dtype means for this model. F16 weights are computed with in F32, which holds each of
+/// their values exactly.
+DType compute_dtype(const EngineFlags& flags, const ModelConfig& config);
 
 /// The tokenizer that load_engine would take: --tokenizer, else the model's, else the demo's. Null
 /// for random weights that come without one.

@@ -36,13 +36,6 @@ Result<ModelConfig> dummy_config(const std::string& model) {
   return parse_model_config(json, path);
 }
 
-/// F16 weights are computed with in F32, which holds each of their values exactly.
-DType compute_dtype(const EngineFlags& flags, const ModelConfig& config) {
-  if (flags.dtype == "bfloat16") return DType::kBF16;
-  if (flags.dtype == "float32") return DType::kF32;
-  return config.dtype == DType::kBF16 ? DType::kBF16 : DType::kF32;
-}
-
 Result<void> check_memory(const EngineFlags& flags, ModelConfig config, DType dtype) {
   config.dtype = dtype;
   const bool has_file = flags.load_format != "dummy";
@@ -109,6 +102,12 @@ Result<WeightsPtr> open_weights(const EngineFlags& flags) {
   if (!flags.model.empty()) return open_checkpoint(flags.model);
   const DemoModel demo = demo_model();
   return open_checkpoint(demo.config, demo.weights);
+}
+
+DType compute_dtype(const EngineFlags& flags, const ModelConfig& config) {
+  if (flags.dtype == "bfloat16") return DType::kBF16;
+  if (flags.dtype == "float32") return DType::kF32;
+  return config.dtype == DType::kBF16 ? DType::kBF16 : DType::kF32;
 }
 
 Result<BackendOptions> backend_options(const EngineFlags& flags, const ModelConfig& config) {

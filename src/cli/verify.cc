@@ -12,6 +12,8 @@ Command add_verify_command(CLI::App& app) {
     subcommand->callback([chosen, run = make(*subcommand)] { *chosen = run; });
   };
   add("ops", "Every operation on a device against a reference in double", add_verify_ops_command);
+  add("model", "A whole model, layer by layer, against recorded truth or another device",
+      add_verify_model_command);
   add("determinism", "The same requests in any company, chunks and threads: the same bits",
       add_verify_determinism_command);
   add("receipt", "Recompute answers from their receipts and say where they depart",

@@ -15,7 +15,9 @@ Result<std::unique_ptr<Model>> Model::load(const WeightSource& source, Backend& 
   std::unique_ptr<Model> model(new Model(backend, source.config(), limits));
   ERNIE_TRY(model->act_, Activations::allocate(backend, source.config(), limits.max_tokens,
                                                limits.max_logit_rows));
-  ERNIE_TRY(model->weights_, load_weights(source, backend, progress));
+  if (limits.stream_layers) model->streamed_ = &source;
+  const int64_t num_layers = limits.stream_layers ? 0 : source.config().num_layers;
+  ERNIE_TRY(model->weights_, load_weights(source, backend, num_layers, progress));
   return model;
 }
 
@@ -31,17 +33,18 @@ Tensor Model::forward(const Batch& batch, KvCache& cache, ForwardObserver* obser
   backend_.rope_table(batch.positions, config_.rope_theta, act_.rope_table.rows(0, num_tokens));
   tell(observer, "embedding", -1, x);
   for (int64_t i = 0; i < config_.num_layers; ++i) {
-    const LayerWeights& layer = weights_.layers[static_cast<size_t>(i)];
+    const LayerWeights& layer = layer_weights(i);
     backend_.rms_norm(x, *layer.input_norm, config_.rms_norm_eps, normed);
-    attention_block(i, batch, cache, normed, branch);
+    attention_block(i, layer, batch, cache, normed, branch);
     tell(observer, "attention", i, branch);
     backend_.add(x, branch, x);
 
     backend_.rms_norm(x, *layer.post_norm, config_.rms_norm_eps, normed);
     if (layer.moe) {
-      moe_block(i, normed, branch, observer);
+      moe_block(i, *layer.moe, normed, branch, observer);
     } else {
       mlp_block(*layer.mlp, normed, branch);
+      tell(observer, "mlp", i, branch);
     }
     backend_.add(x, branch, x);
     tell(observer, "layer", i, x);
@@ -61,9 +64,16 @@ Tensor Model::logits(const Tensor& hidden, const Tensor& rows) {
   return out;
 }
 
-void Model::attention_block(int64_t layer, const Batch& batch, KvCache& cache, const Tensor& x,
-                            const Tensor& out) {
-  const LayerWeights& weights = weights_.layers[static_cast<size_t>(layer)];
+const LayerWeights& Model::layer_weights(int64_t layer) {
+  if (streamed_ == nullptr) return weights_.layers[static_cast<size_t>(layer)];
+  backend_.synchronize();  // the layer before may still be in use
+  weights_.layers.clear();
+  weights_.layers.push_back(load_layer(*streamed_, backend_, layer).value());
+  return weights_.layers.front();
+}
+
+void Model::attention_block(int64_t layer, const LayerWeights& weights, const Batch& batch,
+                            KvCache& cache, const Tensor& x, const Tensor& out) {
   const int64_t num_tokens = x.dim(0);
   const QkvLayout layout = qkv_layout();
   const Tensor qkv = act_.qkv.rows(0, num_tokens);
@@ -85,20 +95,19 @@ void Model::mlp_block(const MlpWeights& mlp, const Tensor& x, const Tensor& out)
 }
 
 // out = Σ weight_e * expert_e(x) over the chosen experts, + the shared expert.
-void Model::moe_block(int64_t layer, const Tensor& x, const Tensor& out,
+void Model::moe_block(int64_t layer, const MoeWeights& moe, const Tensor& x, const Tensor& out,
                       ForwardObserver* observer) {
-  const MoeWeights& moe = *weights_.layers[static_cast<size_t>(layer)].moe;
   const int64_t num_tokens = x.dim(0);
   const Tensor router_logits = act_.router_logits.rows(0, num_tokens);
   const Tensor expert_ids = act_.expert_ids.rows(0, num_tokens);
   const Tensor expert_weights = act_.expert_weights.rows(0, num_tokens);
   backend_.linear(x, *moe.router, router_logits);
+  tell(observer, "router_logits", layer, router_logits);
   backend_.route(router_logits, *moe.correction_bias, config_.moe_norm_min, expert_ids,
                  expert_weights);
-  backend_.experts(x, expert_ids, expert_weights, *moe.experts, out);
-  tell(observer, "router_logits", layer, router_logits);
   tell(observer, "expert_ids", layer, expert_ids);
   tell(observer, "expert_weights", layer, expert_weights);
+  backend_.experts(x, expert_ids, expert_weights, *moe.experts, out);
   tell(observer, "routed", layer, out);
   if (moe.shared) {
     const Tensor shared = act_.shared.rows(0, num_tokens);

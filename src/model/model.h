@@ -19,18 +19,22 @@ struct Batch {
 };
 
 /// Sees intermediate results while they are computed; for verification. The tensors are valid only
-/// during the call. `layer` is -1 outside the layers.
+/// during the call. What an observer writes to one is what the computation goes on with. `layer` is
+/// -1 outside the layers.
 class ForwardObserver {
  public:
   virtual ~ForwardObserver() = default;
   /// what: "embedding", "attention", "router_logits", "expert_ids", "expert_weights", "routed",
-  /// "shared", "layer", "final_norm".
+  /// "shared", "mlp" (of a dense layer), "layer", "final_norm".
   virtual void observe(std::string_view what, int64_t layer, const Tensor& value) = 0;
 };
 
 struct ModelLimits {
   int64_t max_tokens = 512;     ///< in one batch
   int64_t max_logit_rows = 64;  ///< in one call of `logits`
+  /// Hold one layer at a time and read each when its turn comes, in every forward: for verifying a
+  /// model that does not fit. The weight source must outlive the model.
+  bool stream_layers = false;
 };
 
 /// An ERNIE-4.5 decoder on one device.
@@ -49,7 +53,8 @@ class Model {
   }
 
   /// Computes the final normed hidden states [T, hidden_size], act, valid until the next forward,
-  /// and writes the batch's keys and values to the cache. T <= max_tokens.
+  /// and writes the batch's keys and values to the cache. T <= max_tokens. With stream_layers it
+  /// throws std::runtime_error if a layer does not fit.
   Tensor forward(const Batch& batch, KvCache& cache, ForwardObserver* observer = nullptr);
 
   /// Logits [N, vocab_size], act, of the rows of `hidden` that `rows` [N] I32 names; valid until
@@ -60,15 +65,18 @@ class Model {
   Model(Backend& backend, const ModelConfig& config, const ModelLimits& limits)
       : backend_(backend), config_(config), limits_(limits) {}
 
-  void attention_block(int64_t layer, const Batch& batch, KvCache& cache, const Tensor& x,
-                       const Tensor& out);
+  const LayerWeights& layer_weights(int64_t layer);
+  void attention_block(int64_t layer, const LayerWeights& weights, const Batch& batch,
+                       KvCache& cache, const Tensor& x, const Tensor& out);
   void mlp_block(const MlpWeights& mlp, const Tensor& x, const Tensor& out);
-  void moe_block(int64_t layer, const Tensor& x, const Tensor& out, ForwardObserver* observer);
+  void moe_block(int64_t layer, const MoeWeights& moe, const Tensor& x, const Tensor& out,
+                 ForwardObserver* observer);
 
   Backend& backend_;
   ModelConfig config_;
   ModelLimits limits_;
-  ModelWeights weights_;
+  const WeightSource* streamed_ = nullptr;  // null: all layers are in weights_
+  ModelWeights weights_;                    // when streamed, with the current layer alone
   Activations act_;
 };
 

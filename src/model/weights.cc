@@ -60,7 +60,7 @@ Result<MoeWeights> load_moe(const ScopedReader& reader, const ModelConfig& confi
   return moe;
 }
 
-Result<LayerWeights> load_layer(const ScopedReader& reader, const ModelConfig& config,
+Result<LayerWeights> read_layer(const ScopedReader& reader, const ModelConfig& config,
                                 bool is_moe) {
   LayerWeights layer;
   const ScopedReader attention = reader.scope("self_attn.");
@@ -79,15 +79,20 @@ Result<LayerWeights> load_layer(const ScopedReader& reader, const ModelConfig& c
 
 }  // namespace
 
-Result<ModelWeights> load_weights(const WeightSource& source, Backend& backend,
+Result<LayerWeights> load_layer(const WeightSource& source, Backend& backend, int64_t layer) {
+  const ModelConfig& config = source.config();
+  const ScopedReader reader(source, backend, fmt::format("model.layers.{}.", layer));
+  return read_layer(reader, config, config.is_moe_layer(layer));
+}
+
+Result<ModelWeights> load_weights(const WeightSource& source, Backend& backend, int64_t num_layers,
                                   const LoadProgress& progress) {
   const ModelConfig& config = source.config();
   const ScopedReader model(source, backend, "model.");
   ModelWeights weights;
   ERNIE_TRY(weights.embedding, model.matrix({"embed_tokens.weight"}, MatrixUse::kEmbedding));
-  for (int64_t i = 0; i < config.num_layers; ++i) {
-    const ScopedReader reader = model.scope(fmt::format("layers.{}.", i));
-    ERNIE_TRY(LayerWeights layer, load_layer(reader, config, config.is_moe_layer(i)));
+  for (int64_t i = 0; i < num_layers; ++i) {
+    ERNIE_TRY(LayerWeights layer, load_layer(source, backend, i));
     weights.layers.push_back(std::move(layer));
     if (progress) progress(i + 1);
   }

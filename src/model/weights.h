@@ -43,9 +43,12 @@ struct ModelWeights {
 /// Called after each layer with the number of layers ready; for a progress display.
 using LoadProgress = std::function<void(int64_t num_layers_ready)>;
 
-/// Reads every tensor and hands it to the backend, one layer after another, so that at most one
-/// layer exists twice. Error: out of memory.
-Result<ModelWeights> load_weights(const WeightSource& source, Backend& backend,
+/// Reads one layer's tensors and hands them to the backend. Error: out of memory.
+Result<LayerWeights> load_layer(const WeightSource& source, Backend& backend, int64_t layer);
+
+/// Reads everything outside the layers and the first `num_layers` of them, one after another, so
+/// that at most one layer exists twice. Error: out of memory.
+Result<ModelWeights> load_weights(const WeightSource& source, Backend& backend, int64_t num_layers,
                                   const LoadProgress& progress);
 
 }  // namespace ernie

@@ -1,0 +1,197 @@
+#include "verify/model/model_run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include "verify/faults/faulty_backend.h"
+
+namespace ernie::verify {
+namespace {
+
+/// Rows of logits of one side at a time bound the memory of a long text.
+constexpr int64_t kTextStep = 64;
+constexpr double kFloat32Nll = 1e-5, kBfloat16Nll = 1e-2;
+
+Result<std::vector<std::vector<float>>> read_bias(const WeightSource& weights) {
+  const ModelConfig& config = weights.config();
+  std::vector<std::vector<float>> all(static_cast<size_t>(config.num_layers));
+  for (int64_t layer = 0; layer < config.num_layers; ++layer) {
+    if (!config.is_moe_layer(layer)) continue;
+    ERNIE_TRY(const HostTensor bias,
+              weights.read(
+                  fmt::format("model.layers.{}.mlp.moe_statics.e_score_correction_bias", layer)));
+    const HostTensor wide = bias.converted(DType::kF32);
+    const auto values = wide.values<float>();
+    all[static_cast<size_t>(layer)].assign(values.begin(), values.end());
+  }
+  return all;
+}
+
+struct Sides {
+  std::unique_ptr<WeightSource> rounded;
+  std::unique_ptr<ModelProbe> oracle;  // null with a recording
+  std::unique_ptr<Truth> truth;
+  std::unique_ptr<ModelProbe> device;
+  DType act = DType::kF32;
+};
+
+int64_t longest_context(const ModelRunOptions& options, int64_t longest_recorded) {
+  int64_t longest = longest_recorded;
+  for (const Prompt& prompt : options.prompts) {
+    longest = std::max(longest, static_cast<int64_t>(prompt.ids.size()));
+  }
+  if (!options.text.empty()) {
+    longest =
+        std::max(longest, std::min(options.window, static_cast<int64_t>(options.text.size())));
+  }
+  return longest;
+}
+
+ProbeOptions probe_options(const ModelRunOptions& options, int64_t longest, bool stream) {
+  return {.max_tokens = std::clamp<int64_t>(longest, 1, options.max_tokens),
+          .max_sequences = 1,
+          .max_context_tokens = longest,
+          .block_size = 16,
+          .stream_layers = stream};
+}
+
+Result<std::unique_ptr<ModelProbe>> open_device(const WeightSource& weights,
+                                                const ModelRunOptions& options, int64_t longest) {
+  ERNIE_TRY(auto backend, make_backend(options.device, options.backend));
+  if (options.fault != nullptr) {
+    backend = make_faulty_backend(std::move(backend), *options.fault, options.backend.dtype);
+  }
+  return ModelProbe::open(weights, std::move(backend),
+                          probe_options(options, longest, options.stream_layers));
+}
+
+Result<std::unique_ptr<ModelProbe>> open_oracle(const WeightSource& weights,
+                                                const ModelRunOptions& options, int64_t longest) {
+  const BackendOptions wide{.dtype = options.against == "reference" ? DType::kF64 : DType::kF32,
+                            .map_weights = true};
+  ERNIE_TRY(auto backend, make_backend(options.against, wide));
+  return ModelProbe::open(weights, std::move(backend), probe_options(options, longest, true));
+}
+
+Result<int64_t> longest_prompt(Truth& truth) {
+  int64_t longest = 0;
+  for (size_t p = 0; p < truth.num_prompts(); ++p) {
+    ERNIE_TRY(const PromptTruth prompt, truth.prompt(p));
+    longest = std::max(longest, static_cast<int64_t>(prompt.truth.ids.size()));
+  }
+  return longest;
+}
+
+Result<Sides> open_sides(const WeightSource& weights, const ModelRunOptions& options) {
+  Sides sides;
+  int64_t longest = longest_context(options, 0);
+  ERNIE_TRY(const auto kind, make_backend(options.device, options.backend));
+  sides.act = kind->activation_dtype();
+  if (!options.recording.empty()) {
+    ERNIE_TRY(sides.truth, open_recording(options.recording, sides.act, weights.config()));
+    ERNIE_TRY(longest, longest_prompt(*sides.truth));
+  } else {
+    sides.rounded = rounded_weights(weights, options.backend.dtype);
+    const bool is_rounded = options.backend.dtype == DType::kBF16;
+    ERNIE_TRY(sides.oracle, open_oracle(is_rounded ? *sides.rounded : weights, options, longest));
+    sides.truth =
+        computed_truth(*sides.oracle, sides.oracle->backend().activation_dtype(), options.prompts);
+  }
+  ERNIE_TRY(sides.device, open_device(weights, options, longest));
+  return sides;
+}
+
+DistributionFigures compare_text(Sides& sides, const ModelRunOptions& options,
+                                 const ModelProgress& progress) {
+  DistributionMeter meter;
+  const auto num_tokens = static_cast<int64_t>(options.text.size());
+  const int64_t step =
+      std::min({kTextStep, sides.device->options().max_tokens, sides.oracle->options().max_tokens});
+  for (int64_t begin = 0; begin < num_tokens;) {
+    const int64_t in_window = begin % options.window;
+    if (in_window == 0) {
+      sides.device->reset();
+      sides.oracle->reset();
+    }
+    const int64_t count = std::min({step, num_tokens - begin, options.window - in_window});
+    const auto first = options.text.begin() + begin;
+    std::vector<int32_t> positions(static_cast<size_t>(count));
+    std::iota(positions.begin(), positions.end(), static_cast<int32_t>(in_window));
+    const std::vector<Chunk> chunk{{0, {first, first + count}, positions}};
+    const Values want = sides.oracle->run(chunk), got = sides.device->run(chunk);
+    meter.add(want, got, count);
+    const int64_t next_begin = begin + 1;
+    const int64_t last =
+        std::min({begin + count + 1, num_tokens, begin - in_window + options.window});
+    meter.add_likelihoods(
+        want, got,
+        std::span(options.text)
+            .subspan(static_cast<size_t>(next_begin),
+                     static_cast<size_t>(std::max<int64_t>(last - next_begin, 0))));
+    begin += count;
+    if (progress) {
+      progress("text", static_cast<size_t>(begin), static_cast<size_t>(num_tokens));
+    }
+  }
+  return meter.figures();
+}
+
+std::vector<Check> text_rules(const DistributionFigures& f, const Arithmetic& a) {
+  const bool narrow = a.act == DType::kBF16 || a.store == DType::kBF16;
+  const double difference = std::abs(std::log(f.perplexity_got) - std::log(f.perplexity_want));
+  const double allowed = narrow ? kBfloat16Nll : kFloat32Nll;
+  return {{"text_perplexity",
+           {"difference of the logarithms of the perplexities", "困惑度对数之差"},
+           difference,
+           allowed,
+           f.num_predicted > 0 && difference <= allowed}};
+}
+
+}  // namespace
+
+bool ModelRun::passed() const {
+  return check.passed && (!check.canary || check.canary->caught) &&
+         std::ranges::all_of(text_checks, &Check::passed);
+}
+
+Result<ModelRun> run_model_check(const WeightSource& weights, const ModelRunOptions& options,
+                                 const ModelProgress& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  ERNIE_TRY(Sides sides, open_sides(weights, options));
+  ModelRun run{.device = sides.device->backend().describe(),
+               .truth = sides.truth->describe(),
+               .is_recorded = sides.truth->is_recorded(),
+               .is_golden = options.is_golden,
+               .seed = options.seed};
+  run.arithmetic = {.act = sides.act,
+                    .store = options.backend.dtype,
+                    .truth = sides.truth->act(),
+                    .weights_differ = run.is_recorded && options.backend.dtype == DType::kBF16 &&
+                                      weights.config().dtype != DType::kBF16};
+  CheckContext context{
+      .config = weights.config(), .arithmetic = run.arithmetic, .is_golden = options.is_golden};
+  ERNIE_TRY(context.router_bias, read_bias(weights));
+  ModelJudge judge(context);
+  std::optional<PromptRuns> first;
+  for (size_t p = 0; p < sides.truth->num_prompts(); ++p) {
+    if (progress) progress("prompts", p, sides.truth->num_prompts());
+    ERNIE_TRY(PromptTruth truth, sides.truth->prompt(p));
+    PromptRuns runs = run_prompt(*sides.device, std::move(truth), context, options.seed + 2 * p);
+    judge.add(runs);
+    if (p == 0) first = std::move(runs);
+  }
+  run.check = judge.verdict();
+  if (run.check.passed && first) {
+    run.check.canary = try_canary(context, *std::move(first), run.check, options.seed);
+  }
+  if (!options.text.empty()) {
+    run.text = compare_text(sides, options, progress);
+    run.text_checks = text_rules(*run.text, run.arithmetic);
+  }
+  run.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return run;
+}
+
+}  // namespace ernie::verify

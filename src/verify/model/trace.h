@@ -1,0 +1,83 @@
+#pragma once
+
+/// What a model computes on the way from token ids to logits, on the host.
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backend/backend.h"
+#include "report/report.h"
+
+namespace ernie::verify {
+
+/// A matrix in double; ids are whole numbers.
+struct Values {
+  int64_t rows = 0, columns = 0;
+  std::vector<double> data;
+
+  double at(int64_t row, int64_t column) const {
+    return data[static_cast<size_t>(row * columns + column)];
+  }
+  std::span<const double> row(int64_t i) const {
+    return {data.data() + i * columns, static_cast<size_t>(columns)};
+  }
+  std::span<double> row(int64_t i) {
+    return {data.data() + i * columns, static_cast<size_t>(columns)};
+  }
+  /// Adds rows below; both must have equally many columns, unless this one is empty.
+  void append(const Values& more);
+};
+
+/// A device tensor of F64, F32, BF16 or I32 as [dim 0, the rest].
+Values to_host(Backend& backend, const Tensor& tensor);
+/// Rounds the values to the tensor's type and replaces what is in it.
+void write_to(Backend& backend, const Tensor& tensor, std::span<const double> values);
+
+/// The points at which a forward pass is looked at, in its order.
+enum class Stage {
+  kEmbedding,
+  kAttention,
+  kRouterLogits,
+  kExpertIds,
+  kExpertWeights,
+  kRouted,
+  kShared,
+  kMlp,
+  kLayer,
+  kFinalNorm,
+  kLogits,
+};
+
+/// As ForwardObserver names it; "logits".
+std::string_view stage_name(Stage stage);
+/// What is computed from the point before to this one, in plain words.
+report::Text stage_words(Stage stage);
+/// Nothing for an unknown name is our bug.
+Stage parse_stage(std::string_view name);
+
+/// One point of one pass. Ordered as it is computed: what precedes the layers has layer -1, what
+/// follows them the number of layers.
+struct Place {
+  int64_t layer = -1;
+  Stage stage = Stage::kEmbedding;
+  auto operator<=>(const Place&) const = default;
+};
+/// "layer 3 attention"; "final_norm".
+std::string to_string(const Place& place);
+/// "the attention of layer 3"
+report::Text place_words(const Place& place);
+
+using Taps = std::map<Place, Values>;
+
+/// One sequence, computed in one prefill.
+struct Trace {
+  std::vector<int32_t> ids, positions;
+  Taps taps;
+};
+
+}  // namespace ernie::verify

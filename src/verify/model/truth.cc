@@ -1,0 +1,57 @@
+#include "verify/model/truth.h"
+
+#include <set>
+
+namespace ernie::verify {
+namespace {
+
+class ComputedTruth final : public Truth {
+ public:
+  ComputedTruth(ModelProbe& probe, DType act, std::vector<Prompt> prompts)
+      : probe_(probe), act_(act), prompts_(std::move(prompts)) {}
+  size_t num_prompts() const override { return prompts_.size(); }
+  std::string describe() const override { return probe_.backend().describe(); }
+  DType act() const override { return act_; }
+  bool is_recorded() const override { return false; }
+  Result<PromptTruth> prompt(size_t index) override {
+    const Prompt& prompt = prompts_[index];
+    return PromptTruth{trace_sequence(probe_, prompt.ids, prompt.positions), std::nullopt};
+  }
+
+ private:
+  ModelProbe& probe_;
+  DType act_;
+  std::vector<Prompt> prompts_;
+};
+
+class RoundedWeights final : public WeightSource {
+ public:
+  RoundedWeights(const WeightSource& weights, DType dtype) : weights_(weights), dtype_(dtype) {
+    for (const TensorSpec& spec : model_tensors(weights.config())) {
+      if (spec.is_float32) float32_.insert(spec.name);
+    }
+  }
+  const ModelConfig& config() const override { return weights_.config(); }
+  std::string describe() const override { return weights_.describe(); }
+  Result<HostTensor> read(const std::string& name) const override {
+    ERNIE_TRY(const HostTensor tensor, weights_.read(name));
+    return float32_.contains(name) ? tensor : tensor.converted(dtype_);
+  }
+
+ private:
+  const WeightSource& weights_;
+  DType dtype_;
+  std::set<std::string> float32_;
+};
+
+}  // namespace
+
+std::unique_ptr<Truth> computed_truth(ModelProbe& probe, DType act, std::vector<Prompt> prompts) {
+  return std::make_unique<ComputedTruth>(probe, act, std::move(prompts));
+}
+
+std::unique_ptr<WeightSource> rounded_weights(const WeightSource& weights, DType dtype) {
+  return std::make_unique<RoundedWeights>(weights, dtype);
+}
+
+}  // namespace ernie::verify
