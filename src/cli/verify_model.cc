@@ -157,6 +157,8 @@ Result<const verify::Fault*> find_fault(const std::string& name) {
   if (name == "none") return nullptr;
   std::string names;
   for (const verify::Fault& fault : verify::faults()) {
+    // What follows the logits is not part of the model.
+    if (fault.op == "log_softmax" || fault.op == "sample") continue;
     const std::string own = fmt::format("{}: {}", fault.op, fault.name.en);
     if (own == name) return &fault;
     names += fmt::format("\n  {}", own);

@@ -33,8 +33,8 @@ Values GoldenFile::values(const std::string& name) const {
   for (int64_t i = 0; i < count; ++i) {
     values.data.push_back(
         entry->dtype == DType::kI32
-            ? static_cast<float>(reinterpret_cast<const int32_t*>(aligned.data())[i])
-            : load_float(entry->dtype, aligned.data(), i));
+            ? static_cast<double>(reinterpret_cast<const int32_t*>(aligned.data())[i])
+            : static_cast<double>(load_float(entry->dtype, aligned.data(), i)));
   }
   return values;
 }
@@ -52,12 +52,11 @@ Difference compare(const Values& got, const Values& want) {
   }
   Difference d;
   const auto [low, high] = std::minmax_element(want.data.begin(), want.data.end());
-  d.range = static_cast<double>(*high) - static_cast<double>(*low);
+  d.range = *high - *low;
   size_t equal = 0;
   double sum_of_squares = 0;
   for (size_t i = 0; i < want.data.size(); ++i) {
-    const double error =
-        std::abs(static_cast<double>(got.data[i]) - static_cast<double>(want.data[i]));
+    const double error = std::abs(got.data[i] - want.data[i]);
     // A NaN compares false with everything, so it must not look like no error.
     d.max_abs = error <= d.max_abs ? d.max_abs : (std::isnan(error) ? INFINITY : error);
     sum_of_squares += error * error;

@@ -122,7 +122,7 @@ class Golden : public ::testing::TestWithParam<std::tuple<Case, DeviceSetup>> {
   double budget(const Values& want) const {
     const Difference scale = compare(want, want);
     double largest = 0;
-    for (const float x : want.data) largest = std::max(largest, std::abs(static_cast<double>(x)));
+    for (const double x : want.data) largest = std::max(largest, std::abs(x));
     return setup_.logits_budget(scale.range, largest);
   }
   void expect_logits(const Values& got, const std::string& recorded) {
@@ -226,7 +226,7 @@ TEST_P(GoldenGreedy, Continuation) {
     for (size_t i = 0; i < want.size(); ++i) {
       const auto* last = logits.data.data() + (logits.rows - 1) * logits.columns;
       const auto got = static_cast<int32_t>(std::max_element(last, last + logits.columns) - last);
-      if (static_cast<double>(margins.data[i]) > allowed) {
+      if (margins.data[i] > allowed) {
         ASSERT_EQ(got, want[i]) << "prompt " << p << ", token " << i << ", margin "
                                 << margins.data[i];
         ++compared;
@@ -270,7 +270,8 @@ TEST(RopeTable, HasTheOriginalFrequenciesAtEveryPosition) {
                         {table.data(), DType::kF32, {count, 64, 2}});
     for (size_t t = 0; t < positions.size(); ++t) {
       for (size_t j = 0; j < 64; ++j) {
-        const float angle = static_cast<float>(positions[t]) * frequencies.data[j];
+        const float angle =
+            static_cast<float>(positions[t]) * static_cast<float>(frequencies.data[j]);
         EXPECT_FLOAT_EQ(table[(t * 64 + j) * 2],
                         static_cast<float>(std::cos(static_cast<double>(angle))))
             << device << ", position " << positions[t] << ", pair " << j;

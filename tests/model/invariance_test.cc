@@ -23,16 +23,17 @@ std::unique_ptr<WeightSource> weights() {
 std::vector<int32_t> ids_of(size_t sequence) { return random_ids(kLength, 320, 100 + sequence); }
 
 /// Every logit of one sequence, computed alone and at once.
-std::vector<float> alone(ModelHarness& model, size_t sequence) {
+std::vector<double> alone(ModelHarness& model, size_t sequence) {
   model.reset();
   return model.run({{sequence, ids_of(sequence), positions_from(0, kLength)}}).data;
 }
 
 /// The same for all of `sequences`, in random chunks of random company.
-std::vector<std::vector<float>> together(ModelHarness& model, size_t num_sequences, unsigned seed) {
+std::vector<std::vector<double>> together(ModelHarness& model, size_t num_sequences,
+                                          unsigned seed) {
   model.reset();
   std::mt19937 random(seed);
-  std::vector<std::vector<float>> logits(num_sequences);
+  std::vector<std::vector<double>> logits(num_sequences);
   std::vector<int64_t> done(num_sequences, 0);
   while (*std::min_element(done.begin(), done.end()) < kLength) {
     std::vector<Chunk> chunks;
@@ -49,7 +50,7 @@ std::vector<std::vector<float>> together(ModelHarness& model, size_t num_sequenc
     if (chunks.empty()) continue;
     std::shuffle(chunks.begin(), chunks.end(), random);
     const Values values = model.run(chunks);
-    const float* row = values.data.data();
+    const double* row = values.data.data();
     for (const Chunk& chunk : chunks) {
       const auto size = static_cast<int64_t>(chunk.token_ids.size()) * values.columns;
       logits[chunk.sequence].insert(logits[chunk.sequence].end(), row, row + size);
@@ -65,7 +66,7 @@ TEST_P(BatchInvariance, SameBitsInAnyCompanyAndAnyChunks) {
   const auto& [device, options] = GetParam();
   ModelHarness model(weights(), device, options);
   constexpr size_t kSequences = 5;
-  std::vector<std::vector<float>> want;
+  std::vector<std::vector<double>> want;
   for (size_t s = 0; s < kSequences; ++s) want.push_back(alone(model, s));
   const unsigned rounds = device == "cpu" ? 8 : 2;
   for (unsigned seed = 0; seed < rounds; ++seed) {
@@ -94,7 +95,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(CpuBackend, SameBitsForAnyNumberOfThreads) {
   for (const DType dtype : {DType::kF32, DType::kBF16}) {
     ModelHarness one(weights(), "cpu", cpu_options(dtype, 1));
-    const std::vector<float> want = alone(one, 3);
+    const std::vector<double> want = alone(one, 3);
     for (const int threads : {2, 3, 7}) {
       ModelHarness many(weights(), "cpu", cpu_options(dtype, threads));
       EXPECT_EQ(alone(many, 3), want) << threads << " threads, " << dtype_name(dtype);
@@ -105,7 +106,7 @@ TEST(CpuBackend, SameBitsForAnyNumberOfThreads) {
 TEST(CpuBackend, SameBitsForEveryInstructionSet) {
   for (const DType dtype : {DType::kF32, DType::kBF16}) {
     ModelHarness portable(weights(), "cpu", cpu_options(dtype, 1, "portable"));
-    const std::vector<float> want = alone(portable, 2);
+    const std::vector<double> want = alone(portable, 2);
     for (const std::string& isa : cpu::runnable_isas()) {
       ModelHarness model(weights(), "cpu", cpu_options(dtype, 2, isa));
       EXPECT_EQ(alone(model, 2), want) << isa << ", " << dtype_name(dtype);

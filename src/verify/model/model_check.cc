@@ -20,14 +20,47 @@ const Values* find(const Taps& taps, const Place& place) {
 
 bool is_compared(const Place& place) { return place.stage != Stage::kExpertIds; }
 
-/// Tokens before the first whose experts differ in this layer or an earlier one.
+/// Tokens before the first whose experts differ in this layer or an earlier one; none if the truth
+/// does not tell its experts.
 int64_t tokens_alike(const Taps& got, const Taps& want, const Place& place, int64_t num_tokens) {
   int64_t alike = num_tokens;
-  for (const auto& [p, ids] : want) {
+  for (const auto& [p, ids] : got) {
     if (p.stage != Stage::kExpertIds || p > place) continue;
-    if (const Values* mine = find(got, p)) alike = std::min(alike, num_tokens_alike(*mine, ids));
+    const Values* true_ids = find(want, p);
+    alike = true_ids == nullptr ? 0 : std::min(alike, num_tokens_alike(ids, *true_ids));
   }
   return alike;
+}
+
+/// Whether the truth has everything that goes into the stage which ends at `place`. A dense MLP
+/// may be left out: then it counts to the layer's sum.
+bool has_inputs(const Taps& truth, const Place& place, const ModelConfig& config) {
+  const auto has = [&](Stage stage) { return truth.contains({place.layer, stage}); };
+  const bool has_stream = place.layer <= 0 ? truth.contains({-1, Stage::kEmbedding})
+                                           : truth.contains({place.layer - 1, Stage::kLayer});
+  switch (place.stage) {
+    case Stage::kEmbedding:
+      return true;
+    case Stage::kAttention:
+    case Stage::kFinalNorm:
+      return has_stream;
+    case Stage::kExpertIds:
+    case Stage::kExpertWeights:
+      return has(Stage::kRouterLogits);
+    case Stage::kRouted:
+      return has_stream && has(Stage::kAttention) && has(Stage::kExpertIds) &&
+             has(Stage::kExpertWeights);
+    case Stage::kLayer:
+      if (config.is_moe_layer(place.layer)) {
+        const bool has_shared = config.num_shared_experts == 0 || has(Stage::kShared);
+        return has_stream && has(Stage::kAttention) && has(Stage::kRouted) && has_shared;
+      }
+      return has_stream && has(Stage::kAttention);
+    case Stage::kLogits:
+      return has(Stage::kFinalNorm);
+    default:
+      return has_stream && has(Stage::kAttention);
+  }
 }
 
 /// Both sides of a point as they are to be compared: the weights of equally chosen experts side by
@@ -53,12 +86,12 @@ PromptRuns run_prompt(ModelProbe& device, PromptTruth truth, const CheckContext&
   // In bfloat16 a shake of this size is lost in rounding; the budgets are then made of roundings.
   if (act != DType::kBF16) {
     const Trace shaken = trace_sequence(device, ids, positions,
-                                        {.anchor = &truth.truth.taps,
+                                        {.anchor = &runs.free.taps,
                                          .noise = [](const Place&) { return kProbeNoise; },
                                          .seed = seed});
-    for (const auto& [place, values] : runs.alone.taps) {
+    for (const auto& [place, values] : runs.free.taps) {
       if (!is_compared(place)) continue;
-      const AlignedWeights both = sides(shaken.taps, runs.alone.taps, place, truth_act);
+      const AlignedWeights both = sides(shaken.taps, runs.free.taps, place, truth_act);
       const TapError moved = tap_error(both.got, both.want);
       runs.conditioning[place] = {moved.l2 / kProbeNoise, moved.worst_row_l2 / kProbeNoise};
     }
@@ -87,8 +120,9 @@ void ModelJudge::add(const PromptRuns& runs) {
               tokens_alike(runs.noisy.taps, runs.free.taps, place, num_tokens));
   }
   const Place logits{context_.config.num_layers, Stage::kLogits};
-  if (want.contains(logits))
+  if (want.contains(logits)) {
     add_logits(runs, tokens_alike(runs.free.taps, want, logits, num_tokens));
+  }
   if (context_.is_golden) add_recorded_rules(runs);
 }
 
@@ -116,7 +150,9 @@ void ModelJudge::add_place(const PromptRuns& runs, const Place& place, const Val
   const Taps& truth = runs.truth.truth.taps;
   const DType truth_act = context_.arithmetic.truth;
   const AlignedWeights alone = sides(runs.alone.taps, truth, place, truth_act);
-  sums.alone.add(alone.got, alone.want, alone.want.rows);
+  if (has_inputs(truth, place, context_.config)) {
+    sums.alone.add(alone.got, alone.want, alone.want.rows);
+  }
   const auto shaken = runs.conditioning.find(place);
   if (shaken != runs.conditioning.end()) {
     Conditioning& c = sums.conditioning;
@@ -217,8 +253,11 @@ Canary try_canary(const CheckContext& context, PromptRuns runs, const ModelCheck
   Random random(seed);
   std::vector<const PlaceResult*> candidates;
   for (const PlaceResult& place : green.places) {
-    if (place.place.stage != Stage::kExpertWeights) candidates.push_back(&place);
+    const bool is_judged = place.alone.num_values > 0;
+    if (is_judged && place.place.stage != Stage::kExpertWeights) candidates.push_back(&place);
   }
+  // Nothing was judged: then nothing can be caught either, and the run fails.
+  if (candidates.empty()) return {};
   const PlaceResult& chosen =
       *candidates[static_cast<size_t>(random.below(static_cast<int64_t>(candidates.size())))];
   Canary canary{.place = chosen.place};
