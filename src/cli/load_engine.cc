@@ -104,12 +104,6 @@ Result<WeightsPtr> open_weights(const EngineFlags& flags) {
   return open_checkpoint(demo.config, demo.weights);
 }
 
-DType compute_dtype(const EngineFlags& flags, const ModelConfig& config) {
-  if (flags.dtype == "bfloat16") return DType::kBF16;
-  if (flags.dtype == "float32") return DType::kF32;
-  return config.dtype == DType::kBF16 ? DType::kBF16 : DType::kF32;
-}
-
 Result<BackendOptions> backend_options(const EngineFlags& flags, const ModelConfig& config) {
   const DType dtype = compute_dtype(flags, config);
   ERNIE_TRY_VOID(check_memory(flags, config, dtype));
