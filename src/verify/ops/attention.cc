@@ -276,6 +276,7 @@ void add_faults(AttentionCases& to) {
     to.add({5, 1, 32}, 4, {{1, 1}, {9, 3}, {16, 1}, {23, 5}}, contents);
     to.add({4, 2, 16}, 16, {{40, 1}, {33, 2}, {5, 5}}, contents);
     to.add({2, 2, 16}, 8, {{200, 1}, {17, 17}}, contents);
+    to.add({6, 3, 34}, 3, {{7, 2}, {20, 1}}, contents);
   }
 }
 
