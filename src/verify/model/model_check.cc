@@ -32,6 +32,13 @@ int64_t tokens_alike(const Taps& got, const Taps& want, const Place& place, int6
   return alike;
 }
 
+/// The same over the truth and the yardstick's run, so that both speak of the same tokens.
+int64_t tokens_alike(const PromptRuns& runs, const Place& place) {
+  const auto num_tokens = static_cast<int64_t>(runs.truth.truth.ids.size());
+  return std::min(tokens_alike(runs.free.taps, runs.truth.truth.taps, place, num_tokens),
+                  tokens_alike(runs.free.taps, runs.noisy.taps, place, num_tokens));
+}
+
 /// Whether the truth has everything that goes into the stage which ends at `place`. A dense MLP
 /// may be left out: then it counts to the layer's sum.
 bool has_inputs(const Taps& truth, const Place& place, const ModelConfig& config) {
@@ -116,12 +123,11 @@ void ModelJudge::add(const PromptRuns& runs) {
   add_routing(runs);
   for (const auto& [place, values] : want) {
     if (!is_compared(place) || !runs.free.taps.contains(place)) continue;
-    add_place(runs, place, values, tokens_alike(runs.free.taps, want, place, num_tokens),
-              tokens_alike(runs.noisy.taps, runs.free.taps, place, num_tokens));
+    add_place(runs, place, values, tokens_alike(runs, place));
   }
   const Place logits{context_.config.num_layers, Stage::kLogits};
   if (want.contains(logits)) {
-    add_logits(runs, tokens_alike(runs.free.taps, want, logits, num_tokens));
+    add_logits(runs, tokens_alike(runs, logits));
   }
   if (context_.is_golden) add_recorded_rules(runs);
 }
@@ -144,7 +150,7 @@ void ModelJudge::add_routing(const PromptRuns& runs) {
 }
 
 void ModelJudge::add_place(const PromptRuns& runs, const Place& place, const Values& want,
-                           int64_t num_alike, int64_t num_noise_alike) {
+                           int64_t num_alike) {
   const double own_rounding = 2 * unit_roundoff(context_.arithmetic.act);
   Sums& sums = sums_.try_emplace(place, Sums{.alone = TapErrorSum(own_rounding)}).first->second;
   const Taps& truth = runs.truth.truth.taps;
@@ -166,7 +172,7 @@ void ModelJudge::add_place(const PromptRuns& runs, const Place& place, const Val
   sums.num_free_tokens += rows;
   sums.free_all.add(free.got, free.want, free.want.rows);
   const AlignedWeights noise = sides(runs.noisy.taps, runs.free.taps, place, truth_act);
-  sums.noise.add(noise.got, noise.want, std::min(num_noise_alike, noise.want.rows));
+  sums.noise.add(noise.got, noise.want, std::min(rows, noise.want.rows));
   if (!runs.truth.yardstick) return;
   if (const Values* original = find(runs.truth.yardstick->taps, place)) {
     sums.original.add(*original, want, want.rows);
@@ -181,9 +187,7 @@ void ModelJudge::add_logits(const PromptRuns& runs, int64_t num_alike) {
   all_.add(want, got, want.rows);
   all_.add_likelihoods(want, got, next);
   alike_.add(want, got, num_alike);
-  const int64_t noise_alike =
-      tokens_alike(runs.noisy.taps, runs.free.taps, place, static_cast<int64_t>(next.size()) + 1);
-  noise_.add(got, runs.noisy.taps.at(place), noise_alike);
+  noise_.add(got, runs.noisy.taps.at(place), num_alike);
   if (!runs.truth.yardstick) return;
   if (const Values* original = find(runs.truth.yardstick->taps, place)) {
     original_.add(want, *original, want.rows);

@@ -106,8 +106,7 @@ class ModelJudge {
     bool has_original = false;
   };
   void add_routing(const PromptRuns& runs);
-  void add_place(const PromptRuns& runs, const Place& place, const Values& want, int64_t num_alike,
-                 int64_t num_noise_alike);
+  void add_place(const PromptRuns& runs, const Place& place, const Values& want, int64_t num_alike);
   void add_logits(const PromptRuns& runs, int64_t num_alike);
   void add_recorded_rules(const PromptRuns& runs);
 

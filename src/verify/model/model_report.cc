@@ -108,36 +108,53 @@ Table growth_table(const ModelCheck& check) {
   return table;
 }
 
-Chart error_chart(const ModelCheck& check) {
-  Chart chart{.title = {"Relative error by layer", "各层相对误差"},
-              .x = {.label = {"layer", "层"}},
-              .y = {.label = {"relative L2 error", "相对 L2 误差"}, .log = true}};
-  report::Series whole{.name = {"whole pass", "整个前向"}},
-      limit{.name = {"3 yardsticks", "3 倍标尺"}, .kind = report::SeriesKind::kLimit},
-      original{.name = {"original in bfloat16", "原实现 bfloat16"}},
-      alone{.name = {"worst stage by itself", "最差单独阶段"}},
+Chart chart_by_layer(Text title) {
+  return {.title = std::move(title),
+          .x = {.label = {"layer", "层"}},
+          .y = {.label = {"relative L2 error", "相对 L2 误差"}, .log = true}};
+}
+
+/// Of each layer the stage that comes nearest to its budget.
+Chart stages_chart(const ModelCheck& check) {
+  Chart chart =
+      chart_by_layer({"The stage of each layer that is nearest to its budget, computed by itself",
+                      "各层中最接近预算的阶段（单独计算）"});
+  report::Series error{.name = {"stage by itself", "单独阶段"}},
       budget{.name = {"its budget", "其预算"}, .kind = report::SeriesKind::kLimit};
   const PlaceResult* worst = nullptr;
   for (const PlaceResult& r : check.places) {
     const bool in_layer = r.place.stage >= Stage::kAttention && r.place.stage <= Stage::kLayer;
     if (!in_layer) continue;
-    if (worst == nullptr ||
-        share_of(r.alone.l2, r.budget.l2) > share_of(worst->alone.l2, worst->budget.l2)) {
-      worst = &r;
-    }
+    const double share = share_of(r.alone.l2, r.budget.l2);
+    if (worst == nullptr || share > share_of(worst->alone.l2, worst->budget.l2)) worst = &r;
     if (r.place.stage != Stage::kLayer) continue;
     const auto x = static_cast<double>(r.place.layer);
-    const std::string label = to_string(worst->place);
-    if (worst->alone.l2 > 0) alone.points.push_back({x, worst->alone.l2, label});
-    if (worst->budget.l2 > 0) budget.points.push_back({x, worst->budget.l2, ""});
-    if (r.free.l2 > 0) whole.points.push_back({x, r.free.l2, to_string(r.place)});
-    if (r.yardstick > 0) limit.points.push_back({x, kMaxOverYardstick * r.yardstick, ""});
-    if (r.original_l2 > 0) original.points.push_back({x, r.original_l2, to_string(r.place)});
+    if (worst->alone.num_values > 0) {
+      error.points.push_back({x, worst->alone.l2, to_string(worst->place)});
+      budget.points.push_back({x, worst->budget.l2, ""});
+    }
     worst = nullptr;
   }
-  for (report::Series* series : {&whole, &limit, &original, &alone, &budget}) {
-    if (!series->points.empty()) chart.series.push_back(std::move(*series));
+  chart.series = {std::move(error), std::move(budget)};
+  return chart;
+}
+
+Chart growth_chart(const ModelCheck& check) {
+  Chart chart = chart_by_layer({"How the error of the whole pass grows", "整个前向误差的增长"});
+  report::Series whole{.name = {"whole pass", "整个前向"}},
+      limit{.name = {"3 yardsticks", "3 倍标尺"}, .kind = report::SeriesKind::kLimit},
+      original{.name = {"original in bfloat16", "原实现 bfloat16"}};
+  for (const PlaceResult& r : check.places) {
+    if (r.place.stage != Stage::kLayer) continue;
+    const auto x = static_cast<double>(r.place.layer);
+    if (r.num_free_tokens > 0) {
+      whole.points.push_back({x, r.free.l2, to_string(r.place)});
+      limit.points.push_back({x, kMaxOverYardstick * r.yardstick, ""});
+    }
+    if (r.original_l2 >= 0) original.points.push_back({x, r.original_l2, to_string(r.place)});
   }
+  chart.series = {std::move(whole), std::move(limit)};
+  if (!original.points.empty()) chart.series.push_back(std::move(original));
   return chart;
 }
 
@@ -251,8 +268,9 @@ report::Report model_report(const ModelRun& run, const std::string& model) {
   if (run.check.canary) verdict.blocks.emplace_back(canary_words(*run.check.canary));
   report.sections.push_back(std::move(verdict));
   report.sections.push_back(
-      {{"Stage by stage", "逐阶段"}, {error_chart(run.check), stages_table(run.check)}});
-  report.sections.push_back({{"Layer by layer", "逐层"}, {growth_table(run.check)}});
+      {{"Stage by stage", "逐阶段"}, {stages_chart(run.check), stages_table(run.check)}});
+  report.sections.push_back(
+      {{"Layer by layer", "逐层"}, {growth_chart(run.check), growth_table(run.check)}});
   if (!run.check.routing.empty()) {
     report.sections.push_back({{"Routing", "路由"}, {routing_table(run.check)}});
   }

@@ -15,7 +15,7 @@ constexpr double kMinEqual = 0.95;
 constexpr int64_t kEnoughForEqual = 64;
 /// A row that is nearly zero beside the others is measured by a part of theirs.
 constexpr double kSmallRow = 0x1p-10;
-constexpr double kRoundingsOfAStage = 6;
+constexpr double kRoundingsOfAStage = 8;
 
 double square(double x) { return x * x; }
 
