@@ -67,6 +67,22 @@ Table operations_table(const SuiteResults& suite) {
   return table;
 }
 
+/// More colours than these cannot be told apart: what is left of the classes shares one.
+constexpr size_t kMaxSeries = 6;
+
+report::Series& series_of(Chart& chart, const std::string& name) {
+  const auto named = [](const report::Series& s) { return s.name.en; };
+  auto at = std::ranges::find(chart.series, name, named);
+  if (at != chart.series.end()) return *at;
+  if (chart.series.size() + 1 < kMaxSeries) {
+    return chart.series.emplace_back(report::Series{name, report::SeriesKind::kBars, {}});
+  }
+  const Text rest{"other classes", "其他类别"};
+  at = std::ranges::find(chart.series, rest.en, named);
+  if (at != chart.series.end()) return *at;
+  return chart.series.emplace_back(report::Series{rest, report::SeriesKind::kBars, {}});
+}
+
 Chart errors_chart(const SuiteResults& suite) {
   Chart chart{.title = {"Error against budget, by operation and class of input",
                         "按算子与输入类别的误差与预算"},
@@ -81,13 +97,12 @@ Chart errors_chart(const SuiteResults& suite) {
     chart.categories.push_back(all.name);
     for (const Worst& w : worst_by_input(op)) {
       if (w.emax_share == 0) continue;
-      auto series =
-          std::ranges::find(chart.series, w.name, [](const auto& s) { return s.name.en; });
-      if (series == chart.series.end()) {
-        if (chart.series.size() == 6) continue;  // more than six colours cannot be told apart
-        series = chart.series.insert(series, {.name = w.name, .kind = report::SeriesKind::kBars});
+      std::vector<report::Point>& points = series_of(chart, w.name).points;
+      if (points.empty() || points.back().x != x) {
+        points.push_back({x, w.emax_share, w.name});
+      } else if (w.emax_share > points.back().y) {
+        points.back() = {x, w.emax_share, w.name};
       }
-      series->points.push_back({x, w.emax_share, w.name});
     }
   }
   return chart;
