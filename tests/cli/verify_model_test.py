@@ -151,6 +151,14 @@ class VerifyModelTest(unittest.TestCase):
         self.figures("--against", "cpu", "--device", "reference", "--dtype", "float32",
                      "--random-tokens", "6", "--seed", 5)
 
+    def test_the_oracle_has_the_weights_that_the_device_stores(self):
+        config = json.loads((GOLDEN / "moe_shared/config.json").read_text(encoding="utf-8"))
+        config["dtype"] = "float32"
+        self.path("config.json").write_text(json.dumps(config), encoding="utf-8")
+        for device in ("cpu", "reference"):
+            self.figures("--load-format", "dummy", "--model", self.path("config.json"), "--device",
+                         device, "--dtype", "bfloat16", "--random-tokens", "9")
+
     def test_streamed_layers_give_the_same_bits(self):
         arguments = ("--model", GOLDEN / "moe_untied", "--dtype", "bfloat16")
         whole, streamed = self.figures(*arguments), self.figures(*arguments, "--stream")
@@ -233,8 +241,9 @@ class VerifyModelTest(unittest.TestCase):
             data += truth.bytes[begin:end]
         head = json.dumps(header).encode()
         (model / "golden.safetensors").write_bytes(struct.pack("<Q", len(head)) + head + data)
-        shown = self.verify("--model", model, "--dtype", "float32", code=1).stdout
-        self.assertIn("values compared", shown)
+        shown = self.verify("--model", model, "--dtype", "float32", "--json", "-", code=1).stdout
+        verdicts = {check["name"]: check["passed"] for check in json.loads(shown)["checks"]}
+        self.assertFalse(verdicts["comparisons"])
 
 
 if __name__ == "__main__":

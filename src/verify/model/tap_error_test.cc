@@ -71,5 +71,18 @@ TEST(TapBudget, WhatIsCopiedIsExactAndTheRestGrowsWithTheTermsAndTheConditioning
   EXPECT_LT(tap_budget(config, {1, Stage::kRouted}, stored, 100, {}).l2, 1e-5);
 }
 
+TEST(TapBudget, WithTheSameRoundingsNearlyAllValuesAreEqual) {
+  const ModelConfig config = *preset_model_config("21b");
+  const Arithmetic same{DType::kBF16, DType::kBF16, DType::kBF16};
+  const TapBudget budget = tap_budget(config, {1, Stage::kRouted}, same, 100, {});
+  Values want{1, 100, std::vector<double>(100, 1.0)}, got = want;
+  for (size_t i = 0; i < 4; ++i) got.data[i] += 0x1p-7;
+  EXPECT_TRUE(failed_checks(tap_error(got, want), budget).empty());
+  for (size_t i = 0; i < 10; ++i) got.data[i] = 1 + 0x1p-20;
+  EXPECT_EQ(failed_checks(tap_error(got, want), budget),
+            (std::vector<std::string>{"equal values"}));
+  EXPECT_EQ(tap_budget(config, {1, Stage::kRouterLogits}, same, 100, {}).min_equal, 0);
+}
+
 }  // namespace
 }  // namespace ernie::verify
