@@ -248,8 +248,8 @@ void run_route_case(const Plan&, const RouteCase& c, Rig& rig, const CaseSink& s
     result.failures.emplace_back("threads");
   }
   std::ranges::sort(result.failures);
-  const auto repeated = std::ranges::unique(result.failures);
-  result.failures.erase(repeated.begin(), repeated.end());
+  result.failures.erase(std::unique(result.failures.begin(), result.failures.end()),
+                        result.failures.end());
   sink(std::move(result));
 }
 
