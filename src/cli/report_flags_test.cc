@@ -1,6 +1,8 @@
 #include "cli/report_flags.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -11,7 +13,10 @@ namespace {
 
 class ReportFlagsTest : public ::testing::Test {
  protected:
-  ReportFlagsTest() : folder_(std::filesystem::path(testing::TempDir()) / "report_flags") {
+  // A folder of its own: the tests of a fixture run side by side in processes of their own.
+  ReportFlagsTest()
+      : folder_(std::filesystem::path(testing::TempDir()) /
+                fmt::format("report_flags_{}", ::getpid())) {
     std::filesystem::create_directories(folder_);
   }
   ~ReportFlagsTest() override { std::filesystem::remove_all(folder_); }
