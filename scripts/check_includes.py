@@ -14,10 +14,12 @@ ALLOWED = {
     "model": ["checkpoint", "backend", "base"],
     "kv": ["base"],
     "engine": ["kv", "model", "text", "backend", "checkpoint", "base"],
+    "receipt": ["engine", "text", "checkpoint", "base"],
+    "api": ["receipt", "engine", "text", "checkpoint", "base"],
     "report": ["base"],
-    "verify": ["report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
+    "verify": ["receipt", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
     "bench": ["report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
-    "cli": ["verify", "bench", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
+    "cli": ["api", "receipt", "verify", "bench", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
 }
 DEVICES = {"reference", "cpu"}  # folders of backend/: none may include another
 # Folders of files compiled for an instruction set, and what in them is not: an inline function of any other header could be emitted with

@@ -9,13 +9,13 @@
 #include <filesystem>
 #include <unordered_map>
 
-#include "cli/batch_file.h"
+#include "api/batch_file.h"
+#include "api/json_text.h"
+#include "api/receipt_json.h"
 #include "cli/batch_journal.h"
 #include "cli/generation.h"
-#include "cli/json_text.h"
 #include "cli/line_reader.h"
 #include "cli/progress.h"
-#include "cli/receipt_json.h"
 
 namespace ernie {
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "api/json_text.h"
 #include "backend/registry.h"
 #include "base/file.h"
 #include "base/thread_pool.h"
@@ -11,7 +12,6 @@
 #include "bench/ops_json.h"
 #include "bench/ops_report.h"
 #include "cli/commands.h"
-#include "cli/json_text.h"
 #include "cli/report_flags.h"
 #include "report/environment.h"
 

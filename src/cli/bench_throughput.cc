@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <memory>
 
+#include "api/json_text.h"
+#include "api/prompt_file.h"
 #include "bench/engine_json.h"
 #include "bench/engine_report.h"
 #include "cli/bench_engine.h"
 #include "cli/commands.h"
-#include "cli/json_text.h"
 #include "cli/line_reader.h"
-#include "cli/prompt_file.h"
 #include "cli/report_flags.h"
 
 namespace ernie {

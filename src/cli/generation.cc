@@ -1,17 +1,11 @@
 #include "cli/generation.h"
 
-#include <iterator>
 #include <unordered_map>
 
 namespace ernie {
 namespace {
 
 constexpr size_t kWindowPerSequence = 4;
-
-template <typename T>
-void append_all(std::vector<T>& to, std::vector<T>&& from) {
-  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
-}
 
 class JobRunner {
  public:
@@ -67,26 +61,6 @@ class JobRunner {
 };
 
 }  // namespace
-
-Result<GenerationResult> checked(GenerationResult result) {
-  if (result.finish_reason != FinishReason::kError) return result;
-  return make_error(ErrorCode::kIo, "generation failed: {}", result.error);
-}
-
-bool GenerationResult::append(RequestOutput output) {
-  text += output.text;
-  append_all(token_ids, std::move(output.token_ids));
-  append_all(logprobs, std::move(output.logprobs));
-  append_all(prompt_logprobs, std::move(output.prompt_logprobs));
-  if (!output.finish_reason) return false;
-  finish_reason = *output.finish_reason;
-  stop_reason = std::move(output.stop_reason);
-  error = std::move(output.error);
-  num_prompt_tokens = output.num_prompt_tokens;
-  num_output_tokens = output.num_output_tokens;
-  timings = output.timings;
-  return true;
-}
 
 Result<void> run_job(Engine& engine, GenerationJob& job, size_t window,
                      const Interrupt& interrupt) {

@@ -4,32 +4,12 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "cli/interrupt.h"
 #include "engine/engine.h"
+#include "engine/generation_result.h"
 
 namespace ernie {
-
-/// All that one request gave.
-struct GenerationResult {
-  std::string text;
-  std::vector<TokenId> token_ids;
-  std::vector<TokenLogprob> logprobs;
-  std::vector<TokenLogprob> prompt_logprobs;
-  FinishReason finish_reason = FinishReason::kAbort;
-  std::string stop_reason;
-  std::string error;  ///< with kError
-  int64_t num_prompt_tokens = 0;
-  int64_t num_output_tokens = 0;
-  RequestTimings timings;
-
-  /// Adds the news of one step; true if they were the last.
-  bool append(RequestOutput output);
-};
-/// The result itself, or kIo if the engine could not finish it.
-Result<GenerationResult> checked(GenerationResult result);
 
 /// A row of a job: which one, and what to generate for it.
 struct JobRequest {

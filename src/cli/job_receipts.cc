@@ -4,8 +4,8 @@
 
 #include <chrono>
 
+#include "api/receipt_json.h"
 #include "cli/posix_file.h"
-#include "cli/receipt_json.h"
 
 namespace ernie {
 

@@ -7,11 +7,11 @@
 #include <string>
 #include <string_view>
 
+#include "api/openai_json.h"
 #include "cli/engine_flags.h"
 #include "cli/generation.h"
-#include "cli/openai_json.h"
-#include "verify/model_manifest.h"
-#include "verify/receipt.h"
+#include "receipt/model_manifest.h"
+#include "receipt/receipt.h"
 
 namespace ernie {
 

@@ -8,13 +8,13 @@
 #include <filesystem>
 #include <unordered_map>
 
+#include "api/prompt_file.h"
+#include "api/receipt_json.h"
 #include "base/rng.h"
 #include "cli/generation.h"
 #include "cli/line_reader.h"
 #include "cli/ordered_lines.h"
 #include "cli/progress.h"
-#include "cli/prompt_file.h"
-#include "cli/receipt_json.h"
 
 namespace ernie {
 namespace {

@@ -4,11 +4,11 @@
 #include <optional>
 #include <string>
 
+#include "api/receipt_check.h"
 #include "cli/generation.h"
 #include "cli/line_reader.h"
 #include "cli/ordered_lines.h"
 #include "cli/progress.h"
-#include "cli/receipt_check.h"
 
 namespace ernie {
 

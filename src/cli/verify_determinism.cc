@@ -3,9 +3,9 @@
 
 #include <memory>
 
+#include "api/json_text.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
-#include "cli/json_text.h"
 #include "cli/report_flags.h"
 #include "verify/determinism_report.h"
 

@@ -4,13 +4,13 @@
 #include <memory>
 #include <numeric>
 
+#include "api/json_text.h"
 #include "base/file.h"
 #include "base/memory_info.h"
 #include "base/rng.h"
 #include "checkpoint/inspect.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
-#include "cli/json_text.h"
 #include "cli/report_flags.h"
 #include "report/environment.h"
 #include "verify/model/model_report.h"

@@ -2,11 +2,11 @@
 
 #include <memory>
 
+#include "api/json_text.h"
 #include "backend/cpu/isa/select.h"
 #include "base/file.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
-#include "cli/json_text.h"
 #include "cli/report_flags.h"
 #include "verify/ops_report.h"
 

@@ -3,12 +3,12 @@
 #include <filesystem>
 #include <memory>
 
+#include "api/receipt_json.h"
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "cli/job_receipts.h"
 #include "cli/receipt_job.h"
-#include "cli/receipt_json.h"
 
 namespace ernie {
 namespace {

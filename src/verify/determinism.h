@@ -10,8 +10,8 @@
 
 #include "backend/registry.h"
 #include "engine/engine.h"
+#include "receipt/receipt.h"
 #include "report/report.h"
-#include "verify/receipt.h"
 
 namespace ernie::verify {
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "cli/batch_file.h"
-#include "cli/json_text.h"
+#include "api/batch_file.h"
+#include "api/json_text.h"
 
 namespace {
 

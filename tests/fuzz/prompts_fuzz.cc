@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "cli/json_text.h"
-#include "cli/prompt_file.h"
+#include "api/json_text.h"
+#include "api/prompt_file.h"
 
 namespace {
 

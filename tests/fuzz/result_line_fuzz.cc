@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "cli/json_text.h"
-#include "cli/receipt_check.h"
-#include "cli/receipt_json.h"
+#include "api/json_text.h"
+#include "api/receipt_check.h"
+#include "api/receipt_json.h"
 
 namespace {
 

@@ -1,0 +1,177 @@
+#include "api/result_line.h"
+
+#include <algorithm>
+
+#include "api/json_text.h"
+#include "api/prompt_file.h"
+#include "api/receipt_json.h"
+
+namespace ernie {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view kRowPrefix = "batch_req_";
+
+const json::value* member(const json::value* value, std::string_view key) {
+  const auto* object = value == nullptr ? nullptr : value->if_object();
+  return object == nullptr ? nullptr : object->if_contains({key.data(), key.size()});
+}
+
+std::string text_member(const json::value& value, std::string_view key) {
+  const json::value* found = member(&value, key);
+  return found != nullptr && found->is_string() ? std::string(found->get_string()) : "";
+}
+
+Error no_result_line(std::string_view what) {
+  return make_error(ErrorCode::kCorruptData, "no line of `run` or `run-batch`: {}", what);
+}
+
+Result<void> read_id(const json::value* id, ResultLine& line) {
+  if (id != nullptr && id->is_string()) {
+    line.id = std::string(id->get_string());
+  } else if (id != nullptr && id->is_int64()) {
+    line.id = id->get_int64();
+  } else {
+    return no_result_line("its id is neither a string nor an integer");
+  }
+  return {};
+}
+
+Result<void> read_batch_line(const json::value& value, ResultLine& line) {
+  const json::value* response = member(&value, "response");
+  const json::value* status = member(response, "status_code");
+  const json::value* body = member(response, "body");
+  const json::value* custom_id = member(&value, "custom_id");
+  if (response == nullptr) return no_result_line("it has a custom_id and no response");
+  line.kind = ResultLine::Kind::kBatch;
+  line.has_answer = status != nullptr && *status == 200;
+  if (!line.has_answer && member(body, kReceiptKey) == nullptr) return {};
+  ERNIE_TRY_VOID(read_id(custom_id, line));
+  if (body == nullptr || !body->is_object()) return no_result_line("response.body: not an object");
+  line.answer = body->get_object();
+  line.is_chat = text_member(*body, "object") == "chat.completion";
+  const std::string id = text_member(value, "id");
+  if (id.starts_with(kRowPrefix)) line.batch_row_id = id.substr(kRowPrefix.size());
+  return {};
+}
+
+Result<void> read_prompt_line(const json::value& value, ResultLine& line) {
+  line.has_answer = member(&value, "text") != nullptr;
+  if (!line.has_answer && member(&value, "error") == nullptr) {
+    return no_result_line("it has neither a text nor an error");
+  }
+  line.answer = value.get_object();
+  return read_id(member(&value, "id"), line);
+}
+
+void take_receipt(ResultLine& line) {
+  const auto at = line.answer.find(kReceiptKey);
+  if (at == line.answer.end()) return;
+  auto receipt = receipt_from_json(at->value());
+  if (receipt) {
+    line.receipt = *std::move(receipt);
+  } else {
+    line.receipt_error = receipt.error();
+  }
+  line.answer.erase(at);
+}
+
+std::optional<std::string> difference_at(const std::string& path, const json::value& got,
+                                         const json::value& recomputed);
+
+std::optional<std::string> difference_in(const std::string& path, const json::object& got,
+                                         const json::object& recomputed) {
+  const std::string prefix = path.empty() ? "" : path + ".";
+  for (const auto& [key, value] : recomputed) {
+    const std::string name = prefix + shown_key({key.data(), key.size()});
+    const json::value* other = got.if_contains(key);
+    if (other == nullptr) {
+      return fmt::format("{}: is not there, recomputed {}", name, brief(value));
+    }
+    if (auto found = difference_at(name, *other, value)) return found;
+  }
+  for (const auto& [key, value] : got) {
+    if (!recomputed.contains(key)) {
+      return fmt::format("{}{}: got {}, recomputed nothing", prefix,
+                         shown_key({key.data(), key.size()}), brief(value));
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> difference_at(const std::string& path, const json::value& got,
+                                         const json::value& recomputed) {
+  if (got == recomputed) return std::nullopt;
+  if (got.is_object() && recomputed.is_object()) {
+    return difference_in(path, got.get_object(), recomputed.get_object());
+  }
+  if (got.is_array() && recomputed.is_array()) {
+    const json::array &a = got.get_array(), &b = recomputed.get_array();
+    for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+      if (auto found = difference_at(fmt::format("{}[{}]", path, i), a[i], b[i])) return found;
+    }
+    return fmt::format("{}: got {} elements, recomputed {}", path, a.size(), b.size());
+  }
+  return fmt::format("{}: got {}, recomputed {}", path, brief(got), brief(recomputed));
+}
+
+}  // namespace
+
+Result<ResultLine> parse_result_line(std::string_view text) {
+  ERNIE_TRY(const json::value value, parse_json(text));
+  if (!value.is_object()) return no_result_line("not an object");
+  ResultLine line;
+  const bool is_batch = member(&value, "custom_id") != nullptr;
+  ERNIE_TRY_VOID(is_batch ? read_batch_line(value, line) : read_prompt_line(value, line));
+  take_receipt(line);
+  return line;
+}
+
+std::string shown_id(const std::variant<std::string, int64_t>& id) {
+  return brief(std::visit([](const auto& x) { return json::value(x); }, id));
+}
+
+json::object rendered_answer(const ResultLine& line, const GenerationResult& result,
+                             const ApiPrompt& prompt, const Tokenizer* tokenizer) {
+  ApiRequest request;
+  request.prompt = prompt;
+  request.echo = line.receipt->params.echo;
+  request.params = line.receipt->params.sampling;
+  if (line.kind == ResultLine::Kind::kPrompt) {
+    const std::string id =
+        json_text(std::visit([](const auto& x) { return json::value(x); }, line.id));
+    return prompt_result(id, 0, request, result, tokenizer, line.answer.contains("token_ids"));
+  }
+  ResponseContext context;
+  context.id = text_member(line.answer, "id");
+  context.model = text_member(line.answer, "model");
+  context.prompt_ids = line.receipt->prompt_ids;
+  context.tokenizer = tokenizer;
+  return line.is_chat ? chat_body(request, result, context)
+                      : completion_body(request, result, context);
+}
+
+std::optional<std::string_view> text_of(const ResultLine& line, const json::object& answer) {
+  const json::value* text = answer.if_contains("text");
+  if (line.kind == ResultLine::Kind::kBatch) {
+    const json::value* choices = answer.if_contains("choices");
+    const bool has_choice =
+        choices != nullptr && choices->is_array() && !choices->get_array().empty();
+    const json::value* choice = has_choice ? &choices->get_array().front() : nullptr;
+    text = line.is_chat ? member(member(choice, "message"), "content") : member(choice, "text");
+  }
+  if (text == nullptr || !text->is_string()) return std::nullopt;
+  return std::string_view(text->get_string());
+}
+
+std::optional<std::string> first_difference(const json::object& got,
+                                            const json::object& recomputed) {
+  // Through the same text and back, so that a number is the same kind of number in both.
+  json::value a = got, b = *parse_json(json_text(recomputed));
+  a.get_object().erase("timings");
+  b.get_object().erase("timings");
+  return difference_at("", a, b);
+}
+
+}  // namespace ernie
