@@ -35,6 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   ernie::GenerationResult result;
   result.text = "x";
-  check_id(line, ernie::prompt_result_line(line.id, 1, *line.request, result, nullptr, true));
+  check_id(line, ernie::json_text(
+                     ernie::prompt_result(line.id, 1, *line.request, result, nullptr, true)));
   return 0;
 }
