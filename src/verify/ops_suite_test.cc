@@ -7,6 +7,7 @@
 
 #include <set>
 
+#include "backend/backend_test_operations.h"
 #include "backend/cpu/isa/select.h"
 #include "verify/faults/host_kernels.h"
 #include "verify/injection.h"
@@ -124,6 +125,15 @@ TEST(OpsSuite, NamesAnUnknownOperation) {
   EXPECT_NE(results.error().message.find("--op: got \"linaer\", expected one of embed, rms_norm"),
             std::string::npos)
       << results.error().message;
+}
+
+TEST(OpsSuite, EveryOperationOfTheInterfaceIsVerified) {
+  const std::vector<std::string> expected = interface_operations();
+  std::vector<std::string> ops;
+  for (const OperationCases& operation : operations()) ops.emplace_back(operation.name);
+  ASSERT_GE(ops.size(), expected.size());
+  ops.resize(expected.size());  // behind them stands what the engine does on the host
+  EXPECT_EQ(ops, expected);
 }
 
 TEST(OpsSuite, EveryOperationHasAFaultAndEveryFaultAnOperation) {
