@@ -1,5 +1,6 @@
 // silu_mul against the oracle; add, which is one rounding, bit for bit.
 
+#include <bit>
 #include <cmath>
 
 #include "verify/inputs.h"
@@ -14,10 +15,22 @@ struct ElementwiseCase {
   InputClass input;
   double scale;
   uint64_t seed;
+  bool every_gate = false;  ///< all numbers of bfloat16, `scale` being the other factor of each
 };
+constexpr int64_t kNumBfloat16 = 65536;
 
 // Below -87 an exponential in float32 may be clamped: silu(x) is then anything up to this.
 constexpr double kSiluFloor = 0x1p-118;
+
+/// Row after row all numbers of bfloat16, infinities and NaNs among them.
+std::vector<double> every_gate(const ElementwiseCase& c) {
+  std::vector<double> both(static_cast<size_t>(c.tokens * 2 * c.width), c.scale);
+  for (int64_t i = 0; i < kNumBfloat16; ++i) {
+    both[static_cast<size_t>(i / c.width * 2 * c.width + i % c.width)] =
+        static_cast<double>(std::bit_cast<float>(static_cast<uint32_t>(i) << 16));
+  }
+  return both;
+}
 
 /// Gates over the whole range that matters, with the ends and the special values.
 std::vector<double> gate_values(const ElementwiseCase& c, DType act, Random& random) {
@@ -39,15 +52,19 @@ void run_silu_mul(const Plan& plan, const ElementwiseCase& c, Rig& rig, const Ca
   const RowOperation operation{
       2 * c.width, c.width, plan.act, plan.act,
       [](Role, Backend& b, const Tensor& x, const Tensor& y) { b.silu_mul(x, y); }};
-  const RowCase rows(rig, operation, gate_values(c, plan.act, random));
+  const RowCase rows(rig, operation,
+                     c.every_gate ? every_gate(c) : gate_values(c, plan.act, random));
   CaseResult result{.op = "silu_mul",
                     .shape = fmt::format("T {}, I {}", c.tokens, c.width),
-                    .input = fmt::format("{}, scale {}", input_class_name(c.input), c.scale),
+                    .input = c.every_gate
+                                 ? fmt::format("every bfloat16 gate, up {}", c.scale)
+                                 : fmt::format("{}, scale {}", input_class_name(c.input), c.scale),
                     .seed = c.seed};
   // The units of exponential, sum, quotient and product, then the store; bfloat16 also stores silu.
   result.tolerance = plan.act == DType::kBF16 ? Tolerance{2.5, 1.0} : Tolerance{1.5, 0.5};
   const double unit = unit_roundoff(plan.act) + 4 * unit_roundoff(DType::kF32);
-  const std::vector<int64_t> sampled = sample_indices(c.tokens, 6, random);
+  const std::vector<int64_t> sampled =
+      sample_indices(c.tokens, c.every_gate ? c.tokens : 6, random);
   result.error = compare_rows(rows, operation, sampled, [&](int64_t row, size_t i, double want) {
     const double up = rows.x_row(row)[static_cast<size_t>(c.width) + i];
     return unit * std::abs(want) + kSiluFloor * std::abs(up) +
@@ -149,7 +166,15 @@ std::vector<ElementwiseCase> make_cases(const Plan& plan, int64_t model_width) {
 }  // namespace
 
 std::vector<CaseGroup> silu_mul_groups(const Plan& plan) {
-  return grouped<ElementwiseCase>("silu_mul", make_cases(plan, kDense), plan, run_silu_mul);
+  std::vector<ElementwiseCase> cases = make_cases(plan, kDense);
+  if (plan.suite == Suite::kModel || plan.suite == Suite::kFull) {
+    constexpr int64_t kWidth = 1024;
+    for (const double up : {1.0, -0.5, 0x1.8p-7}) {
+      cases.push_back({kNumBfloat16 / kWidth, kWidth, InputClass::kNonfinite, up,
+                       sub_seed(plan.seed, cases.size()), true});
+    }
+  }
+  return grouped<ElementwiseCase>("silu_mul", cases, plan, run_silu_mul);
 }
 
 std::vector<CaseGroup> add_groups(const Plan& plan) {
