@@ -81,37 +81,57 @@ AlignedWeights sides(const Taps& got, const Taps& want, const Place& place, DTyp
   return both;
 }
 
+/// From `noisy`, a pass in which every stage's inputs were shaken.
+void measure_conditioning(PromptRuns& runs, DType truth_act) {
+  for (const auto& [place, values] : runs.free.taps) {
+    if (!is_compared(place)) continue;
+    const AlignedWeights both = sides(runs.noisy.taps, runs.free.taps, place, truth_act);
+    const TapError moved = tap_error(both.got, both.want);
+    runs.conditioning[place] = {moved.l2 / kProbeNoise, moved.worst_row_l2 / kProbeNoise};
+  }
+}
+
+double budget_of(const PromptRuns& runs, const Place& place, const CheckContext& context) {
+  const auto found = runs.conditioning.find(place);
+  const auto num_tokens = static_cast<int64_t>(runs.truth.truth.ids.size());
+  return tap_budget(context.config, place, context.arithmetic, num_tokens,
+                    found == runs.conditioning.end() ? Conditioning() : found->second)
+      .l2;
+}
+
 }  // namespace
 
-PromptRuns run_prompt(ModelProbe& device, PromptTruth truth, const CheckContext& context,
-                      uint64_t seed) {
-  PromptRuns runs;
-  const DType act = context.arithmetic.act, truth_act = context.arithmetic.truth;
-  const std::vector<int32_t>&ids = truth.truth.ids, &positions = truth.truth.positions;
-  runs.free = trace_sequence(device, ids, positions);
-  runs.alone = trace_sequence(device, ids, positions, {.anchor = &truth.truth.taps});
-  // In bfloat16 a shake of this size is lost in rounding; the budgets are then made of roundings.
-  if (act != DType::kBF16) {
-    const Trace shaken = trace_sequence(device, ids, positions,
-                                        {.anchor = &runs.free.taps,
-                                         .noise = [](const Place&) { return kProbeNoise; },
-                                         .seed = seed});
-    for (const auto& [place, values] : runs.free.taps) {
-      if (!is_compared(place)) continue;
-      const AlignedWeights both = sides(shaken.taps, runs.free.taps, place, truth_act);
-      const TapError moved = tap_error(both.got, both.want);
-      runs.conditioning[place] = {moved.l2 / kProbeNoise, moved.worst_row_l2 / kProbeNoise};
+std::vector<PromptRuns> run_prompts(ModelProbe& device, std::vector<PromptTruth> truths,
+                                    const CheckContext& context, uint64_t first_seed) {
+  std::vector<PromptRuns> all(truths.size());
+  for (size_t p = 0; p < all.size(); ++p) all[p].truth = std::move(truths[p]);
+  // One pass: plan_of(prompt's runs, its seed), kept in the member `to`.
+  const auto pass = [&](Trace PromptRuns::*to, const auto& plan_of) {
+    std::vector<TraceRequest> requests;
+    for (size_t p = 0; p < all.size(); ++p) {
+      const Trace& truth = all[p].truth.truth;
+      requests.push_back({truth.ids, truth.positions, plan_of(all[p], first_seed + 2 * p)});
     }
-  }
-  const auto budget = [&](const Place& place) {
-    const auto found = runs.conditioning.find(place);
-    return tap_budget(context.config, place, context.arithmetic, static_cast<int64_t>(ids.size()),
-                      found == runs.conditioning.end() ? Conditioning() : found->second)
-        .l2;
+    std::vector<Trace> traces = trace_sequences(device, requests);
+    for (size_t p = 0; p < all.size(); ++p) all[p].*to = std::move(traces[p]);
   };
-  runs.noisy = trace_sequence(device, ids, positions, {.noise = budget, .seed = seed + 1});
-  runs.truth = std::move(truth);
-  return runs;
+  pass(&PromptRuns::free, [](const PromptRuns&, uint64_t) { return TapPlan(); });
+  pass(&PromptRuns::alone,
+       [](const PromptRuns& runs, uint64_t) { return TapPlan{.anchor = &runs.truth.truth.taps}; });
+  // In bfloat16 a shake of this size is lost in rounding; the budgets are then made of roundings.
+  if (context.arithmetic.act != DType::kBF16) {
+    pass(&PromptRuns::noisy, [](const PromptRuns& runs, uint64_t seed) {
+      return TapPlan{.anchor = &runs.free.taps,
+                     .noise = [](const Place&) { return kProbeNoise; },
+                     .seed = seed};
+    });
+    for (PromptRuns& runs : all) measure_conditioning(runs, context.arithmetic.truth);
+  }
+  pass(&PromptRuns::noisy, [&](const PromptRuns& runs, uint64_t seed) {
+    return TapPlan{.noise = [&](const Place& place) { return budget_of(runs, place, context); },
+                   .seed = seed + 1};
+  });
+  return all;
 }
 
 void ModelJudge::add(const PromptRuns& runs) {

@@ -32,9 +32,10 @@ struct PromptRuns {
   std::map<Place, Conditioning> conditioning;
 };
 
-/// Runs the device over a prompt.
-PromptRuns run_prompt(ModelProbe& device, PromptTruth truth, const CheckContext& context,
-                      uint64_t seed);
+/// Runs the device over some prompts, all of them in each pass. The errors that are added to prompt
+/// i are drawn with first_seed + 2 i.
+std::vector<PromptRuns> run_prompts(ModelProbe& device, std::vector<PromptTruth> truths,
+                                    const CheckContext& context, uint64_t first_seed);
 
 /// One point of the pass, over all prompts.
 struct PlaceResult {

@@ -13,50 +13,84 @@ namespace {
 constexpr int64_t kLogitRows = 64;
 constexpr int64_t kBlockStride = 37;  // odd, so that it meets each of 2^n blocks once
 
+/// One sequence's rows in a step.
+struct Segment {
+  size_t sequence = 0;
+  int64_t step_row = 0;  ///< of its first row in the step
+  int64_t num_rows = 0;
+  int64_t first_row = 0;  ///< the same row's index in the sequence
+};
+
+Values rows_of(const Values& all, const Segment& segment) {
+  const auto begin = all.data.begin() + segment.step_row * all.columns;
+  return {segment.num_rows, all.columns, {begin, begin + segment.num_rows * all.columns}};
+}
+
 class TapRecorder final : public ForwardObserver {
  public:
-  TapRecorder(Backend& backend, int64_t num_layers, const TapPlan& plan, Taps& taps)
-      : backend_(backend), num_layers_(num_layers), plan_(plan), taps_(taps) {}
+  TapRecorder(Backend& backend, int64_t num_layers, const std::vector<TraceRequest>& requests,
+              std::vector<Trace>& traces)
+      : backend_(backend), num_layers_(num_layers), requests_(requests), traces_(traces) {}
 
-  void begin_step(int64_t first_row) { first_row_ = first_row; }
+  void begin_step(std::vector<Segment> segments) { segments_ = std::move(segments); }
+
   void observe(std::string_view what, int64_t layer, const Tensor& value) override {
     Place place{layer, parse_stage(what)};
     if (place.stage == Stage::kFinalNorm) place.layer = num_layers_;
     Values values = to_host(backend_, value);
-    if (plan_.anchor != nullptr) taps_[place].append(values);
-    bool is_changed = anchor(place, values);
-    is_changed = add_noise(place, values) || is_changed;
+    bool is_changed = false;
+    for (const Segment& segment : segments_) {
+      const TapPlan& plan = requests_[segment.sequence].plan;
+      if (plan.anchor != nullptr) record(place, values, segment);
+      is_changed = anchor(place, plan, segment, values) || is_changed;
+      is_changed = add_noise(place, plan, segment, values) || is_changed;
+      if (plan.anchor == nullptr) record(place, values, segment);
+    }
     if (is_changed) write_to(backend_, value, values.data);
-    if (plan_.anchor == nullptr) taps_[place].append(values);
+  }
+
+  void record(const Place& place, const Values& values, const Segment& segment) {
+    traces_[segment.sequence].taps[place].append(rows_of(values, segment));
+  }
+  void record_logits(const Values& logits) {
+    for (const Segment& segment : segments_) {
+      record({num_layers_, Stage::kLogits}, logits, segment);
+    }
   }
 
  private:
-  bool anchor(const Place& place, Values& values) const {
-    if (plan_.anchor == nullptr) return false;
-    const auto found = plan_.anchor->find(place);
-    if (found == plan_.anchor->end()) return false;
-    for (int64_t i = 0; i < values.rows; ++i) {
-      std::ranges::copy(found->second.row(first_row_ + i), values.row(i).begin());
+  static bool anchor(const Place& place, const TapPlan& plan, const Segment& segment,
+                     Values& values) {
+    if (plan.anchor == nullptr) return false;
+    const auto found = plan.anchor->find(place);
+    if (found == plan.anchor->end()) return false;
+    for (int64_t i = 0; i < segment.num_rows; ++i) {
+      std::ranges::copy(found->second.row(segment.first_row + i),
+                        values.row(segment.step_row + i).begin());
     }
     return true;
   }
-  bool add_noise(const Place& place, Values& values) const {
-    if (!plan_.noise || place.stage == Stage::kExpertIds) return false;
-    const double size = plan_.noise(place);
+
+  static bool add_noise(const Place& place, const TapPlan& plan, const Segment& segment,
+                        Values& values) {
+    if (!plan.noise || place.stage == Stage::kExpertIds) return false;
+    const double size = plan.noise(place);
     if (size == 0) return false;
     const auto part = static_cast<uint64_t>(place.layer + 1) * 16 +
                       static_cast<uint64_t>(place.stage) +
-                      (static_cast<uint64_t>(first_row_) << 32);
-    Random random(sub_seed(plan_.seed, part));
-    for (double& x : values.data) x *= 1 + size * random.normal();
+                      (static_cast<uint64_t>(segment.first_row) << 32);
+    Random random(sub_seed(plan.seed, part));
+    for (int64_t i = 0; i < segment.num_rows; ++i) {
+      for (double& x : values.row(segment.step_row + i)) x *= 1 + size * random.normal();
+    }
     return true;
   }
 
   Backend& backend_;
   int64_t num_layers_;
-  const TapPlan& plan_;
-  Taps& taps_;
-  int64_t first_row_ = 0;
+  const std::vector<TraceRequest>& requests_;
+  std::vector<Trace>& traces_;
+  std::vector<Segment> segments_;
 };
 
 }  // namespace
@@ -149,24 +183,38 @@ Values ModelProbe::run(const std::vector<Chunk>& chunks, ForwardObserver* observ
   return logits_of(model_->forward(batch, *cache_, observer));
 }
 
-Trace trace_sequence(ModelProbe& probe, const std::vector<int32_t>& ids,
-                     const std::vector<int32_t>& positions, const TapPlan& plan) {
-  Trace trace{ids, positions, {}};
-  const int64_t num_layers = probe.config().num_layers;
-  TapRecorder recorder(probe.backend(), num_layers, plan, trace.taps);
-  probe.reset();
-  const auto step = static_cast<size_t>(probe.options().max_tokens);
-  for (size_t begin = 0; begin < ids.size(); begin += step) {
-    const auto from = static_cast<std::ptrdiff_t>(begin);
-    const auto to = static_cast<std::ptrdiff_t>(std::min(ids.size(), begin + step));
-    recorder.begin_step(from);
-    const Values logits = probe.run({{0,
-                                      {ids.begin() + from, ids.begin() + to},
-                                      {positions.begin() + from, positions.begin() + to}}},
-                                    &recorder);
-    trace.taps[{num_layers, Stage::kLogits}].append(logits);
+std::vector<Trace> trace_sequences(ModelProbe& probe, const std::vector<TraceRequest>& requests) {
+  std::vector<Trace> traces;
+  for (const TraceRequest& request : requests) {
+    traces.push_back({request.ids, request.positions, {}});
   }
-  return trace;
+  TapRecorder recorder(probe.backend(), probe.config().num_layers, requests, traces);
+  probe.reset();
+  for (size_t sequence = 0, done = 0; sequence < requests.size();) {
+    std::vector<Segment> segments;
+    std::vector<Chunk> chunks;
+    // As many tokens as a step holds, of this sequence and of those behind it.
+    for (int64_t room = probe.options().max_tokens, row = 0;
+         room > 0 && sequence < requests.size();) {
+      const TraceRequest& request = requests[sequence];
+      const size_t end = std::min(request.ids.size(), done + static_cast<size_t>(room));
+      const auto from = static_cast<std::ptrdiff_t>(done), to = static_cast<std::ptrdiff_t>(end);
+      chunks.push_back({sequence,
+                        {request.ids.begin() + from, request.ids.begin() + to},
+                        {request.positions.begin() + from, request.positions.begin() + to}});
+      segments.push_back({sequence, row, to - from, from});
+      row += to - from;
+      room -= to - from;
+      done = end;
+      if (done == request.ids.size()) {
+        ++sequence;
+        done = 0;
+      }
+    }
+    recorder.begin_step(std::move(segments));
+    recorder.record_logits(probe.run(chunks, &recorder));
+  }
+  return traces;
 }
 
 }  // namespace ernie::verify

@@ -72,8 +72,15 @@ struct TapPlan {
   uint64_t seed = 0;
 };
 
-/// Forgets every sequence, runs one, in steps of max_tokens, and records every point.
-Trace trace_sequence(ModelProbe& probe, const std::vector<int32_t>& ids,
-                     const std::vector<int32_t>& positions, const TapPlan& plan = {});
+/// A sequence to run, and how. The vectors must outlive the call.
+struct TraceRequest {
+  const std::vector<int32_t>& ids;
+  const std::vector<int32_t>& positions;
+  TapPlan plan;
+};
+
+/// Forgets every sequence, runs these, in steps of at most max_tokens of all of them together, and
+/// records every point of each. A model whose layers are streamed is read once a step.
+std::vector<Trace> trace_sequences(ModelProbe& probe, const std::vector<TraceRequest>& requests);
 
 }  // namespace ernie::verify

@@ -5,11 +5,14 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/memory_info.h"
 #include "verify/faults/faulty_backend.h"
 
 namespace ernie::verify {
 namespace {
 
+/// What PromptRuns holds of each value, and one to spare.
+constexpr double kTracesOfAPrompt = 6;
 /// Rows of logits of one side at a time bound the memory of a long text.
 constexpr int64_t kTextStep = 64;
 // docs/numerics.md, "A whole model".
@@ -36,72 +39,128 @@ struct Sides {
   std::unique_ptr<ModelProbe> oracle;  // null with a recording
   std::unique_ptr<Truth> truth;
   std::unique_ptr<ModelProbe> device;
+  std::vector<size_t> groups;  // of prompts, see group_prompts
   DType act = DType::kF32;
 };
 
-int64_t longest_context(const ModelRunOptions& options, int64_t longest_recorded) {
-  int64_t longest = longest_recorded;
-  for (const Prompt& prompt : options.prompts) {
-    longest = std::max(longest, static_cast<int64_t>(prompt.ids.size()));
+/// Prompts that go through the models together: where each group begins, and where the last ends.
+/// Where layers are streamed, reading them is the cost, so as many as fit into a step; else one.
+std::vector<size_t> group_prompts(const std::vector<int64_t>& lengths,
+                                  const ModelRunOptions& options) {
+  std::vector<size_t> begins;
+  int64_t num_tokens = 0;
+  for (size_t p = 0; p < lengths.size(); ++p) {
+    const bool joins =
+        p > 0 && options.stream_layers && num_tokens + lengths[p] <= options.max_tokens;
+    num_tokens = joins ? num_tokens + lengths[p] : lengths[p];
+    if (!joins) begins.push_back(p);
   }
-  if (!options.text.empty()) {
-    longest =
-        std::max(longest, std::min(options.window, static_cast<int64_t>(options.text.size())));
-  }
-  return longest;
+  begins.push_back(lengths.size());
+  return begins;
 }
 
-ProbeOptions probe_options(const ModelRunOptions& options, int64_t longest, bool stream) {
-  return {.max_tokens = std::clamp<int64_t>(longest, 1, options.max_tokens),
-          .max_sequences = 1,
-          .max_context_tokens = longest,
+/// The largest number of tokens and of prompts that go through a model together, and of tokens that
+/// see each other.
+struct Extent {
+  int64_t num_tokens = 1, num_prompts = 1, longest = 1;
+};
+
+Extent extent_of(const std::vector<int64_t>& lengths, const std::vector<size_t>& groups) {
+  Extent extent;
+  for (size_t g = 0; g + 1 < groups.size(); ++g) {
+    int64_t num_tokens = 0;
+    for (size_t p = groups[g]; p < groups[g + 1]; ++p) {
+      num_tokens += lengths[p];
+      extent.longest = std::max(extent.longest, lengths[p]);
+    }
+    const auto num_prompts = static_cast<int64_t>(groups[g + 1] - groups[g]);
+    extent.num_tokens = std::max(extent.num_tokens, num_tokens);
+    extent.num_prompts = std::max(extent.num_prompts, num_prompts);
+  }
+  return extent;
+}
+
+/// What all passes over a group keep of it.
+Result<void> check_memory(const ModelConfig& config, int64_t num_tokens) {
+  double bytes = 0;
+  for (const Place& place : places_of(config)) {
+    bytes += kTracesOfAPrompt * static_cast<double>(sizeof(double)) *
+             static_cast<double>(columns_of(config, place.stage) * num_tokens);
+  }
+  const auto available = static_cast<double>(available_memory_bytes());
+  if (available == 0 || bytes <= available / 2) return {};
+  return make_error(ErrorCode::kOutOfMemory,
+                    "prompt of {} tokens: got {:.1f} GiB of intermediate results to compare, "
+                    "expected at most {:.1f} GiB, half of the free memory; shorten it",
+                    num_tokens, bytes * 0x1p-30, available / 2 * 0x1p-30);
+}
+
+ProbeOptions probe_options(const ModelRunOptions& options, const Extent& extent, bool stream) {
+  return {.max_tokens = std::clamp<int64_t>(extent.num_tokens, 1, options.max_tokens),
+          .max_sequences = extent.num_prompts,
+          .max_context_tokens = extent.longest,
           .block_size = 16,
           .stream_layers = stream};
 }
 
 Result<std::unique_ptr<ModelProbe>> open_device(const WeightSource& weights,
-                                                const ModelRunOptions& options, int64_t longest) {
+                                                const ModelRunOptions& options,
+                                                const Extent& extent) {
   ERNIE_TRY(auto backend, make_backend(options.device, options.backend));
   if (options.fault != nullptr) {
     backend = make_faulty_backend(std::move(backend), *options.fault, options.backend.dtype);
   }
   return ModelProbe::open(weights, std::move(backend),
-                          probe_options(options, longest, options.stream_layers));
+                          probe_options(options, extent, options.stream_layers));
 }
 
 Result<std::unique_ptr<ModelProbe>> open_oracle(const WeightSource& weights,
-                                                const ModelRunOptions& options, int64_t longest) {
+                                                const ModelRunOptions& options,
+                                                const Extent& extent) {
   const BackendOptions wide{.dtype = options.against == "reference" ? DType::kF64 : DType::kF32,
                             .map_weights = true};
   ERNIE_TRY(auto backend, make_backend(options.against, wide));
-  return ModelProbe::open(weights, std::move(backend), probe_options(options, longest, true));
+  return ModelProbe::open(weights, std::move(backend), probe_options(options, extent, true));
 }
 
-Result<int64_t> longest_prompt(Truth& truth) {
-  int64_t longest = 0;
+Result<std::vector<int64_t>> recorded_lengths(const Truth& truth) {
+  std::vector<int64_t> lengths;
   for (size_t p = 0; p < truth.num_prompts(); ++p) {
-    ERNIE_TRY(const PromptTruth prompt, truth.prompt(p));
-    longest = std::max(longest, static_cast<int64_t>(prompt.truth.ids.size()));
+    ERNIE_TRY(const int64_t length, truth.num_tokens(p));
+    lengths.push_back(length);
   }
-  return longest;
+  return lengths;
 }
 
 Result<Sides> open_sides(const WeightSource& weights, const ModelRunOptions& options) {
   Sides sides;
-  int64_t longest = longest_context(options, 0);
+  std::vector<int64_t> lengths;
   ERNIE_TRY(const auto kind, make_backend(options.device, options.backend));
   sides.act = kind->activation_dtype();
   if (!options.recording.empty()) {
     ERNIE_TRY(sides.truth, open_recording(options.recording, sides.act, weights.config()));
-    ERNIE_TRY(longest, longest_prompt(*sides.truth));
+    ERNIE_TRY(lengths, recorded_lengths(*sides.truth));
   } else {
+    for (const Prompt& prompt : options.prompts) {
+      lengths.push_back(static_cast<int64_t>(prompt.ids.size()));
+    }
+  }
+  sides.groups = group_prompts(lengths, options);
+  Extent extent = extent_of(lengths, sides.groups);
+  ERNIE_TRY_VOID(check_memory(weights.config(), extent.num_tokens));
+  if (!options.text.empty()) {
+    const int64_t window = std::min(options.window, static_cast<int64_t>(options.text.size()));
+    extent.longest = std::max(extent.longest, window);
+    extent.num_tokens = std::max(extent.num_tokens, window);
+  }
+  if (options.recording.empty()) {
     sides.rounded = rounded_weights(weights, options.backend.dtype);
     const bool is_rounded = options.backend.dtype == DType::kBF16;
-    ERNIE_TRY(sides.oracle, open_oracle(is_rounded ? *sides.rounded : weights, options, longest));
+    ERNIE_TRY(sides.oracle, open_oracle(is_rounded ? *sides.rounded : weights, options, extent));
     sides.truth =
         computed_truth(*sides.oracle, sides.oracle->backend().activation_dtype(), options.prompts);
   }
-  ERNIE_TRY(sides.device, open_device(weights, options, longest));
+  ERNIE_TRY(sides.device, open_device(weights, options, extent));
   return sides;
 }
 
@@ -183,12 +242,14 @@ Result<ModelRun> run_model_check(const WeightSource& weights, const ModelRunOpti
   ERNIE_TRY(context.router_bias, read_bias(weights));
   ModelJudge judge(context);
   std::optional<PromptRuns> first;
-  for (size_t p = 0; p < sides.truth->num_prompts(); ++p) {
-    if (progress) progress("prompts", p, sides.truth->num_prompts());
-    ERNIE_TRY(PromptTruth truth, sides.truth->prompt(p));
-    PromptRuns runs = run_prompt(*sides.device, std::move(truth), context, options.seed + 2 * p);
-    judge.add(runs);
-    if (p == 0) first = std::move(runs);
+  for (size_t g = 0; g + 1 < sides.groups.size(); ++g) {
+    const size_t begin = sides.groups[g], end = sides.groups[g + 1];
+    if (progress) progress("prompts", begin, sides.truth->num_prompts());
+    ERNIE_TRY(std::vector<PromptTruth> truths, sides.truth->prompts(begin, end));
+    std::vector<PromptRuns> all =
+        run_prompts(*sides.device, std::move(truths), context, options.seed + 2 * begin);
+    for (const PromptRuns& runs : all) judge.add(runs);
+    if (g == 0) first = std::move(all[0]);
   }
   run.check = judge.verdict();
   if (run.check.passed && first) {

@@ -34,32 +34,6 @@ std::string recorded_name(const Place& place) {
   }
 }
 
-int64_t columns_of(const ModelConfig& c, Stage stage) {
-  switch (stage) {
-    case Stage::kRouterLogits:
-      return c.num_experts;
-    case Stage::kExpertIds:
-    case Stage::kExpertWeights:
-      return c.experts_per_token;
-    case Stage::kLogits:
-      return c.vocab_size;
-    default:
-      return c.hidden_size;
-  }
-}
-
-std::vector<Place> places_of(const ModelConfig& c) {
-  std::vector<Place> places{{-1, Stage::kEmbedding}};
-  for (int64_t layer = 0; layer < c.num_layers; ++layer) {
-    for (auto s = static_cast<int>(Stage::kAttention); s <= static_cast<int>(Stage::kLayer); ++s) {
-      places.push_back({layer, static_cast<Stage>(s)});
-    }
-  }
-  places.push_back({c.num_layers, Stage::kFinalNorm});
-  places.push_back({c.num_layers, Stage::kLogits});
-  return places;
-}
-
 class Recording final : public Truth {
  public:
   Recording(SafetensorsFile file, DType run, const ModelConfig& config)
@@ -89,13 +63,21 @@ class Recording final : public Truth {
   DType act() const override { return run_; }
   bool is_recorded() const override { return true; }
 
-  Result<PromptTruth> prompt(size_t index) override {
-    ERNIE_TRY(Trace truth, trace(index, run_));
-    PromptTruth result{std::move(truth), std::nullopt};
-    if (run_ == DType::kF32 && has_run(index, DType::kBF16)) {
-      ERNIE_TRY(result.yardstick, trace(index, DType::kBF16));
+  Result<int64_t> num_tokens(size_t index) const override {
+    ERNIE_TRY(const auto ids, ints(fmt::format("prompt{}.ids", index), config_.vocab_size));
+    return static_cast<int64_t>(ids.size());
+  }
+
+  Result<std::vector<PromptTruth>> prompts(size_t begin, size_t end) override {
+    std::vector<PromptTruth> all;
+    for (size_t index = begin; index < end; ++index) {
+      ERNIE_TRY(Trace truth, trace(index, run_));
+      all.push_back({std::move(truth), std::nullopt});
+      if (run_ == DType::kF32 && has_run(index, DType::kBF16)) {
+        ERNIE_TRY(all.back().yardstick, trace(index, DType::kBF16));
+      }
     }
-    return result;
+    return all;
   }
 
  private:

@@ -97,4 +97,30 @@ report::Text place_words(const Place& place) {
           fmt::format("第 {} 层的{}", place.layer, stage.zh)};
 }
 
+int64_t columns_of(const ModelConfig& c, Stage stage) {
+  switch (stage) {
+    case Stage::kRouterLogits:
+      return c.num_experts;
+    case Stage::kExpertIds:
+    case Stage::kExpertWeights:
+      return c.experts_per_token;
+    case Stage::kLogits:
+      return c.vocab_size;
+    default:
+      return c.hidden_size;
+  }
+}
+
+std::vector<Place> places_of(const ModelConfig& c) {
+  std::vector<Place> places{{-1, Stage::kEmbedding}};
+  for (int64_t layer = 0; layer < c.num_layers; ++layer) {
+    for (auto s = static_cast<int>(Stage::kAttention); s <= static_cast<int>(Stage::kLayer); ++s) {
+      places.push_back({layer, static_cast<Stage>(s)});
+    }
+  }
+  places.push_back({c.num_layers, Stage::kFinalNorm});
+  places.push_back({c.num_layers, Stage::kLogits});
+  return places;
+}
+
 }  // namespace ernie::verify

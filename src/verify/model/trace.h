@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "checkpoint/model_config.h"
 #include "report/report.h"
 
 namespace ernie::verify {
@@ -71,6 +72,11 @@ struct Place {
 std::string to_string(const Place& place);
 /// "the attention of layer 3"
 report::Text place_words(const Place& place);
+
+/// Every point that a model of this configuration could have, in order.
+std::vector<Place> places_of(const ModelConfig& config);
+/// Of a row of values at such a point.
+int64_t columns_of(const ModelConfig& config, Stage stage);
 
 using Taps = std::map<Place, Values>;
 

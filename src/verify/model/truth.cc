@@ -10,12 +10,22 @@ class ComputedTruth final : public Truth {
   ComputedTruth(ModelProbe& probe, DType act, std::vector<Prompt> prompts)
       : probe_(probe), act_(act), prompts_(std::move(prompts)) {}
   size_t num_prompts() const override { return prompts_.size(); }
+  Result<int64_t> num_tokens(size_t index) const override {
+    return static_cast<int64_t>(prompts_[index].ids.size());
+  }
   std::string describe() const override { return probe_.backend().describe(); }
   DType act() const override { return act_; }
   bool is_recorded() const override { return false; }
-  Result<PromptTruth> prompt(size_t index) override {
-    const Prompt& prompt = prompts_[index];
-    return PromptTruth{trace_sequence(probe_, prompt.ids, prompt.positions), std::nullopt};
+  Result<std::vector<PromptTruth>> prompts(size_t begin, size_t end) override {
+    std::vector<TraceRequest> requests;
+    for (size_t p = begin; p < end; ++p) {
+      requests.push_back({prompts_[p].ids, prompts_[p].positions, {}});
+    }
+    std::vector<PromptTruth> truths;
+    for (Trace& trace : trace_sequences(probe_, requests)) {
+      truths.push_back({std::move(trace), std::nullopt});
+    }
+    return truths;
   }
 
  private:

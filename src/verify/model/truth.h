@@ -27,6 +27,7 @@ class Truth {
  public:
   virtual ~Truth() = default;
   virtual size_t num_prompts() const = 0;
+  virtual Result<int64_t> num_tokens(size_t index) const = 0;
   /// Where it comes from, one line.
   virtual std::string describe() const = 0;
   /// What its activations were stored in.
@@ -34,7 +35,8 @@ class Truth {
   /// Whether its router logits, chosen ids and so on are the device's question alone: true for a
   /// recording, whose weights may be other ones than the device loaded.
   virtual bool is_recorded() const = 0;
-  virtual Result<PromptTruth> prompt(size_t index) = 0;
+  /// The prompts from `begin` to before `end`.
+  virtual Result<std::vector<PromptTruth>> prompts(size_t begin, size_t end) = 0;
 };
 
 /// Opens a recording in the form that tools/golden/README.md describes: a .safetensors file, a
