@@ -21,8 +21,10 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-FILES = ["isa/kernel_bodies.h", "isa/lanes_avx2.h", "linear.cc", "attention.cc", "experts.cc",
-         "rope.cc", "cpu_backend.cc"]
+FILES = ["isa/kernel_bodies.h", "linear.cc", "attention.cc", "experts.cc", "rope.cc",
+         "cpu_backend.cc"]
+LANES = {"avx512": "isa/lanes_avx512.h", "avx2": "isa/lanes_avx2.h",
+         "portable": "isa/lanes_portable.h"}  # verified with the instruction set that they are for
 CHANGES = [(r" \+ ", " - "), (r" - ", " + "), (r" \* ", " + "), (r" / ", " * "), (r" < ", " <= "),
            (r" <= ", " < "), (r" \+= ", " -= "), (r"\bkWidth\b", "(kWidth - 1)"),
            (r"\bmax\(", "min("), (r"\bmin\(", "max("), (r"\badd\(", "sub("), (r"\bsub\(", "add("),
@@ -39,8 +41,15 @@ EQUIVALENT = [
 ]
 
 
+def runnable_isas():
+    flags = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    needed = {"avx512": ["avx512f", "avx512bw", "avx512dq", "avx512vl"], "avx2": ["avx2", "fma"]}
+    return [isa for isa in LANES if all(re.search(rf"\b{flag}\b", flags)
+                                        for flag in needed.get(isa, []))]
+
+
 def mutants(source):
-    for name in FILES:
+    for name in FILES + [LANES[isa] for isa in runnable_isas()]:
         lines = (source / name).read_text(encoding="utf-8").splitlines(keepends=True)
         for number, line in enumerate(lines):
             if any(name.endswith(file) and part in line for file, part in EQUIVALENT):
@@ -59,11 +68,12 @@ def run(command, seconds):
         return -1
 
 
-def is_caught(build):
+def is_caught(build, name=""):
+    isa = next((["--isa", isa] for isa, file in LANES.items() if file == name), [])
     if run(["ninja", "-C", build, "ernie"], 600) != 0:
         return "does not compile"
     for suite in (["--suite", "published", "--inject", "all"], ["--suite", "model"]):
-        code = run([f"{build}/bin/ernie", "verify", "ops", "--quiet", *suite], 400)
+        code = run([f"{build}/bin/ernie", "verify", "ops", "--quiet", *suite, *isa], 400)
         if code != 0:
             return f"suite {suite[1]}, exit code {code}"
     return None
@@ -92,7 +102,7 @@ def main():
             lines = before.splitlines(keepends=True)
             original, lines[number] = lines[number], changed
             path.write_text("".join(lines), encoding="utf-8")
-            reason = is_caught(build)
+            reason = is_caught(build, name)
             path.write_text(before, encoding="utf-8")
             caught += reason is not None
             print(f"{count}: {name}:{number + 1}: {reason or 'SURVIVED'}\n"
