@@ -26,11 +26,11 @@ Result<ReceiptSummary> summarize_receipts(const std::string& results) {
 }
 
 ReceiptJob::ReceiptJob(Files files, const OwnModel& own, const InputRules& rules,
-                       OrderedLines& output, Progress& progress)
+                       OrderedLines* output, Progress& progress)
     : files_(std::move(files)), own_(own), rules_(rules), output_(output), progress_(progress) {}
 
 Result<std::optional<JobRequest>> ReceiptJob::next() {
-  while (next_row_ - output_.num_written() < kMaxRowsAhead) {
+  while (next_row_ - num_verdicts_ < kMaxRowsAhead) {
     ERNIE_TRY(const std::optional<LineReader::Line> line, files_.results.next());
     if (!line) break;
     const int64_t row = next_row_++;
@@ -60,7 +60,7 @@ Result<std::optional<GenerationRequest>> ReceiptJob::start(const LineReader::Lin
   if (!row.line.receipt) {
     return row.line.has_answer ? fail("receipt: there is none") : std::nullopt;
   }
-  ++counts_.num_receipts;
+  ++run_.counts.num_receipts;
   row.findings = check_receipt(row.line, own_);
   check_place(row);
   ERNIE_TRY_VOID(check_against_input(row));
@@ -104,15 +104,33 @@ Result<void> ReceiptJob::check_against_input(Row& row) {
   return {};
 }
 
+Findings ReceiptJob::check_again(const Row& row, const GenerationResult& result) const {
+  return check_answer(row.line, result, row.tokens, row.prompt ? &*row.prompt : nullptr,
+                      rules_.tokenizer);
+}
+
+/// An answer that holds must depart when the least bit of one logit is another. Tried on the first
+/// such line of the file, whichever was finished first.
+void ReceiptJob::try_canary(const Row& row, const GenerationResult& result) {
+  const bool is_earlier = !run_.canary || row.line_number < run_.canary->line_number;
+  if (!is_earlier || row.tokens.empty()) return;
+  Row changed = row;
+  const size_t token = row.tokens.size() / 2;
+  changed.line.receipt->tokens[token].logit_bits ^= 1;
+  const Findings found = check_again(changed, result);
+  run_.canary = ReceiptCanary{row.line_number, static_cast<int64_t>(token),
+                              found.empty() ? std::string() : found.front()};
+}
+
 Result<void> ReceiptJob::finished(int64_t row, Result<GenerationResult> result) {
   auto node = running_.extract(row);
   Row& done = node.mapped();
   if (!result) {
     done.findings.push_back("cannot be computed again: " + result.error().message);
   } else {
-    const Findings findings = check_answer(done.line, *result, done.tokens,
-                                           done.prompt ? &*done.prompt : nullptr, rules_.tokenizer);
+    const Findings findings = check_again(done, *result);
     done.findings.insert(done.findings.end(), findings.begin(), findings.end());
+    if (done.findings.empty()) try_canary(done, *result);
   }
   return put_verdict(row, done);
 }
@@ -122,42 +140,48 @@ void ReceiptJob::stepped(int64_t num_new_tokens) {
   progress_.update();
 }
 
-Result<void> ReceiptJob::put_verdict(int64_t row, const Row& done) {
-  progress_.add_rows(1);
-  ++counts_.num_lines;
-  const bool is_known = done.line.receipt.has_value() || done.line.has_answer;
-  const std::string name =
-      fmt::format("line {}{}", done.line_number, is_known ? ", " + shown_id(done.line.id) : "");
-  if (!done.findings.empty()) {
-    ++counts_.num_departing;
-    return output_.put(row, fmt::format("{}: departs: {}", name, fmt::join(done.findings, "; ")));
-  }
-  if (!done.line.receipt) {
-    ++counts_.num_without_answer;
-    return output_.put(row, name + ": an error, nothing to verify");
-  }
-  ++counts_.num_verified;
-  return output_.put(row, fmt::format("{}: verified, {} tokens", name, done.tokens.size()));
+Result<void> ReceiptJob::put_line(int64_t row, std::string line) {
+  ++num_verdicts_;
+  return output_ != nullptr ? output_->put(row, std::move(line)) : Result<void>();
 }
 
-Result<Findings> ReceiptJob::check_end() {
-  Findings findings;
-  if (files_.is_part) return findings;
-  if (counts_.num_lines < num_rows_of_job_) {
-    findings.push_back(
-        fmt::format("the file ends after {} of {} rows", counts_.num_lines, num_rows_of_job_));
+Result<void> ReceiptJob::put_verdict(int64_t row, const Row& done) {
+  progress_.add_rows(1);
+  ++run_.counts.num_lines;
+  run_.counts.num_tokens += static_cast<int64_t>(done.tokens.size());
+  const bool is_known = done.line.receipt.has_value() || done.line.has_answer;
+  const std::string id = is_known ? shown_id(done.line.id) : "";
+  const std::string name = fmt::format("line {}{}", done.line_number, is_known ? ", " + id : "");
+  if (!done.findings.empty()) {
+    add_departing(run_, {done.line_number, id, done.findings});
+    return put_line(row, fmt::format("{}: departs: {}", name, fmt::join(done.findings, "; ")));
+  }
+  if (!done.line.receipt) {
+    ++run_.counts.num_without_answer;
+    return put_line(row, name + ": an error, nothing to verify");
+  }
+  ++run_.counts.num_verified;
+  return put_line(row, fmt::format("{}: verified, {} tokens", name, done.tokens.size()));
+}
+
+Result<void> ReceiptJob::check_end() {
+  const int64_t num_lines = run_.counts.num_lines;
+  if (files_.is_part) return {};
+  if (num_lines < num_rows_of_job_) {
+    run_.of_file.push_back(
+        fmt::format("the file ends after {} of {} rows", num_lines, num_rows_of_job_));
   } else if (files_.input) {
-    while (input_row_ <= counts_.num_lines) {
+    while (input_row_ <= num_lines) {
       ERNIE_TRY(const auto line, files_.input->next());
       if (!line) break;
       ++input_row_;
     }
-    if (input_row_ > counts_.num_lines) {
-      findings.push_back(
-          fmt::format("the input has more rows than the {} of this file", counts_.num_lines));
+    if (input_row_ > num_lines) {
+      run_.of_file.push_back(
+          fmt::format("the input has more rows than the {} of this file", num_lines));
     }
   }
-  return findings;
+  return {};
 }
 
 }  // namespace ernie

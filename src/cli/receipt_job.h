@@ -4,11 +4,11 @@
 #include <optional>
 #include <string>
 
-#include "api/receipt_check.h"
 #include "cli/generation.h"
 #include "cli/line_reader.h"
 #include "cli/ordered_lines.h"
 #include "cli/progress.h"
+#include "cli/receipt_report.h"
 
 namespace ernie {
 
@@ -23,14 +23,6 @@ struct ReceiptSummary {
 };
 Result<ReceiptSummary> summarize_receipts(const std::string& results);
 
-struct VerifyCounts {
-  int64_t num_lines = 0;
-  int64_t num_receipts = 0;  ///< whole ones
-  int64_t num_verified = 0;  ///< lines
-  int64_t num_departing = 0;
-  int64_t num_without_answer = 0;  ///< neither of them: rows that were errors
-};
-
 /// Recomputes the answers of a results file and writes a verdict on each line, in order.
 class ReceiptJob : public GenerationJob {
  public:
@@ -39,17 +31,18 @@ class ReceiptJob : public GenerationJob {
     std::optional<LineReader> input;
     bool is_part = false;  ///< rows may be missing
   };
-  /// `own` and `rules` must outlive the job, and so the tokenizer in them.
-  ReceiptJob(Files files, const OwnModel& own, const InputRules& rules, OrderedLines& output,
+  /// `own` and `rules` must outlive the job, and so the tokenizer in them, and `output`, which may
+  /// be null: then only the run() tells what was found.
+  ReceiptJob(Files files, const OwnModel& own, const InputRules& rules, OrderedLines* output,
              Progress& progress);
 
   Result<std::optional<JobRequest>> next() override;
   Result<void> finished(int64_t row, Result<GenerationResult> result) override;
   void stepped(int64_t num_new_tokens) override;
 
-  /// After all lines: what is wrong with the file as a whole.
-  Result<Findings> check_end();
-  const VerifyCounts& counts() const { return counts_; }
+  /// After all lines: looks what is wrong with the file as a whole.
+  Result<void> check_end();
+  const ReceiptRun& run() const { return run_; }
 
  private:
   struct Row {
@@ -63,15 +56,18 @@ class ReceiptJob : public GenerationJob {
   Result<std::optional<GenerationRequest>> start(const LineReader::Line& line, int64_t row);
   void check_place(Row& row);
   Result<void> check_against_input(Row& row);
+  Findings check_again(const Row& row, const GenerationResult& result) const;
+  void try_canary(const Row& row, const GenerationResult& result);
   Result<void> put_verdict(int64_t row, const Row& done);
+  Result<void> put_line(int64_t row, std::string line);
 
   Files files_;
   const OwnModel& own_;
   const InputRules& rules_;
-  OrderedLines& output_;
+  OrderedLines* output_;
   Progress& progress_;
-  VerifyCounts counts_;
-  int64_t next_row_ = 0, num_rows_of_job_ = 0, input_row_ = 0;
+  ReceiptRun run_;
+  int64_t next_row_ = 0, num_rows_of_job_ = 0, input_row_ = 0, num_verdicts_ = 0;
   std::string input_line_;
   std::map<int64_t, Row> running_;
 };

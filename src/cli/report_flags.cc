@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <optional>
 
 #include "base/file.h"
 #include "report/html.h"
@@ -75,10 +74,14 @@ report::Language report_language(const ReportFlags& flags) {
   return flags.language == "zh" ? report::Language::kChinese : report::Language::kEnglish;
 }
 
-Result<void> write_reports(const ReportFlags& flags, const report::Report& report,
-                           const std::string& json) {
+bool replaces_output(const ReportFlags& flags) {
+  return flags.json == "-" || flags.markdown == "-" || flags.html == "-";
+}
+
+Result<void> write_report_files(const ReportFlags& flags, const report::Report& report,
+                                const std::string& json) {
   const report::Language language = report_language(flags);
-  std::optional<std::string> shown;
+  std::string shown;
   const auto write = [&](const std::string& path, std::string text) -> Result<void> {
     if (path != "-") return write_file_atomically(path, text);
     shown = std::move(text);
@@ -89,8 +92,15 @@ Result<void> write_reports(const ReportFlags& flags, const report::Report& repor
     ERNIE_TRY_VOID(write(flags.markdown, report::to_markdown(report, language)));
   }
   if (!flags.html.empty()) ERNIE_TRY_VOID(write(flags.html, report::to_html(report, language)));
+  return print(shown);
+}
+
+Result<void> write_reports(const ReportFlags& flags, const report::Report& report,
+                           const std::string& json) {
   // The files first: whoever pipes what is shown into `head` still wants them.
-  return print(shown ? *shown : report::to_terminal(report, language, style_of_stdout()));
+  ERNIE_TRY_VOID(write_report_files(flags, report, json));
+  if (replaces_output(flags)) return {};
+  return print(report::to_terminal(report, report_language(flags), style_of_stdout()));
 }
 
 }  // namespace ernie

@@ -22,9 +22,16 @@ void add_report_flags(CLI::App& app, ReportFlags& flags);
 
 report::Language report_language(const ReportFlags& flags);
 
-/// Shows the report on standard output and writes the files that the flags name, each whole or not
-/// at all. A FILE of "-" goes to standard output in place of what is shown there. Colours only on a
-/// terminal, and not if NO_COLOR is set (no-color.org). Error: something could not be written.
+/// Whether a FILE of "-" takes the place of what is shown on standard output.
+bool replaces_output(const ReportFlags& flags);
+
+/// Writes the files that the flags name, each whole or not at all; a FILE of "-" is shown on
+/// standard output. Error: something could not be written.
+Result<void> write_report_files(const ReportFlags& flags, const report::Report& report,
+                                const std::string& json);
+
+/// The same, and shows the report on standard output unless a file takes its place. Colours only on
+/// a terminal, and not if NO_COLOR is set (no-color.org).
 Result<void> write_reports(const ReportFlags& flags, const report::Report& report,
                            const std::string& json);
 

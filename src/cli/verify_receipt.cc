@@ -3,12 +3,14 @@
 #include <filesystem>
 #include <memory>
 
+#include "api/json_text.h"
 #include "api/receipt_json.h"
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "cli/job_receipts.h"
 #include "cli/receipt_job.h"
+#include "cli/report_flags.h"
 
 namespace ernie {
 namespace {
@@ -20,6 +22,7 @@ struct VerifyReceiptFlags {
   std::string results, input, manifest;
   bool is_part = false;
   InputRules rules;
+  ReportFlags report;
 };
 
 void add_receipt_flags(CLI::App& app, VerifyReceiptFlags& flags) {
@@ -56,11 +59,29 @@ Result<void> choose_context(const ReceiptSummary& summary, EngineFlags& flags) {
   return {};
 }
 
-void print_verdict(const VerifyCounts& counts, const Findings& of_file) {
-  for (const std::string& finding : of_file) fmt::print("{}\n", finding);
-  fmt::print("{} lines: {} verified, {} depart, {} errors without an answer\n", counts.num_lines,
-             counts.num_verified, counts.num_departing, counts.num_without_answer);
-  if (counts.num_receipts == 0) fmt::print("no receipt was checked\n");
+void print_verdict(const ReceiptRun& run) {
+  for (const std::string& finding : run.of_file) fmt::print("{}\n", finding);
+  fmt::print("{} lines: {} verified, {} depart, {} errors without an answer\n",
+             run.counts.num_lines, run.counts.num_verified, run.counts.num_departing,
+             run.counts.num_without_answer);
+  if (run.counts.num_receipts == 0) fmt::print("no receipt was checked\n");
+  if (!run.canary) return;
+  fmt::print("with a bit of line {}, token {} changed: {}\n", run.canary->line_number,
+             run.canary->token,
+             run.canary->finding.empty() ? "NOT noticed, so this check proves nothing"
+                                         : "noticed, as it must be");
+}
+
+Result<void> write_receipt_report(const VerifyReceiptFlags& flags, const LoadedEngine& loaded,
+                                  const ReceiptRun& run) {
+  const report::Environment environment = report::collect_environment();
+  report::Report report = receipt_report(run);
+  report.environment = report::environment_rows(environment);
+  report.environment.push_back({{"results", "结果文件"}, flags.results});
+  if (!flags.input.empty()) report.environment.push_back({{"input", "输入文件"}, flags.input});
+  report.environment.push_back({{"model", "模型"}, loaded.identity});
+  return write_report_files(flags.report, report,
+                            json_text(receipts_to_json(run, environment)) + "\n");
 }
 
 /// Whether every answer has a receipt and every receipt holds.
@@ -80,16 +101,20 @@ Result<bool> verify_receipts(VerifyReceiptFlags& flags, const Interrupt& interru
   own.manifest = std::move(receipts.manifest);
   flags.rules.tokenizer = loaded.tokenizer.get();
   flags.rules.chat_template = loaded.chat_template;
+  const bool shows_lines = !replaces_output(flags.report);
   OrderedLines output(standard_output());
   Progress progress(summary.num_rows, 0, flags.engine.quiet);
-  ReceiptJob job(std::move(files), own, flags.rules, output, progress);
+  ReceiptJob job(std::move(files), own, flags.rules, shows_lines ? &output : nullptr, progress);
   const auto done = run_job(*loaded.engine, job, request_window(*loaded.engine), interrupt);
   progress.clear();
   ERNIE_TRY_VOID(output.flush());
   ERNIE_TRY_VOID(done);
-  ERNIE_TRY(const Findings of_file, job.check_end());
-  print_verdict(job.counts(), of_file);
-  return job.counts().num_receipts > 0 && job.counts().num_departing == 0 && of_file.empty();
+  ERNIE_TRY_VOID(job.check_end());
+  ReceiptRun run = job.run();
+  run.seconds = progress.state().seconds;
+  if (shows_lines) print_verdict(run);
+  ERNIE_TRY_VOID(write_receipt_report(flags, loaded, run));
+  return run.passed();
 }
 
 }  // namespace
@@ -98,6 +123,7 @@ Command add_verify_receipt_command(CLI::App& app) {
   const auto flags = std::make_shared<VerifyReceiptFlags>();
   add_receipt_flags(app, *flags);
   add_engine_flags(app, flags->engine);
+  add_report_flags(app, flags->report);
   return [&app, flags] {
     start_log(app, flags->engine);
     const Interrupt interrupt;

@@ -18,11 +18,13 @@ import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
+import json_schema  # noqa: E402
 import receipt_format  # noqa: E402
 
 PROGRAM = os.path.abspath(sys.argv.pop(1))
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO = str(ROOT / "models/demo")
+SCHEMA = json.loads((ROOT / "docs/schema/verify-receipt.schema.json").read_text("utf-8"))
 
 
 def batch_row(custom_id, chat=False, **body):
@@ -398,6 +400,47 @@ class Departing(ReceiptTest):
             code, out, err = self.ernie("verify", "receipt", *args)
             self.assertEqual((code, out), (2, ""), args)
             self.assertTrue(err, args)
+
+
+class Reports(ReceiptTest):
+    def read_json(self, name):
+        with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+            return json.load(file)
+
+    def test_of_answers_that_hold(self):
+        code, out, err = self.verify("answers.jsonl", "--json", "r.json", "--html", "r.html",
+                                     "--markdown", "r.md")
+        self.assertEqual(code, 0, out + err)
+        self.assertIn('line 1, "greedy": verified, 5 tokens', out)
+        self.assertIn("with a bit of line 1, token 2 changed: noticed, as it must be", out)
+        result = self.read_json("r.json")
+        self.assertEqual(json_schema.problems(result, SCHEMA), [])
+        self.assertEqual([result[name] for name in ("passed", "lines", "verified", "departing",
+                                                    "without_answer")], [True, 8, 7, 0, 1])
+        tokens = sum(len(row["response"]["body"]["ernie_receipt"]["token_ids"])
+                     for row in self.answers if "ernie_receipt" in row["response"]["body"])
+        self.assertEqual(result["tokens"], tokens)
+        self.assertTrue(result["canary"]["caught"])
+        self.assertIn("its logit: got ", result["canary"]["finding"])
+        self.assertIn("PASS", pathlib.Path(self.folder, "r.md").read_text("utf-8"))
+
+    def test_of_answers_that_depart(self):
+        def two_fields(body):
+            body["choices"][0]["text"] += " "
+            body["ernie_receipt"]["params"]["top_k"] = 9
+
+        rows = self.changed(1, two_fields)[:-1]
+        rows[4] = "{"
+        self.write_lines("changed.jsonl", rows)
+        code, out, err = self.verify("changed.jsonl", "--json", "-", "--lang", "zh")
+        self.assertEqual(code, 1, err)
+        result = json.loads(out)
+        self.assertEqual(json_schema.problems(result, SCHEMA), [])
+        self.assertFalse(result["passed"])
+        self.assertEqual(result["file_findings"], ["the file ends after 7 of 8 rows"])
+        self.assertEqual([line["line"] for line in result["departing_lines"]], [1, 5])
+        self.assertEqual(result["departing_lines"][0]["id"], '"greedy"')
+        self.assertEqual(set(result["kinds"]), {"top_k", "choices", "line"})
 
 
 class OtherWeights(ReceiptTest):
