@@ -49,10 +49,10 @@ struct HeadGroup {
 };
 
 /// Keys in order of position: scores of all, softmax, weighted sum. The order is that of the
-/// context, whatever blocks hold it.
+/// context, whatever blocks hold it. Room: scores [num_queries, num_keys], sums [num_queries].
 template <typename T>
-void attend(const Kernels& kernels, const CpuKvCache& cache, const HeadGroup& group,
-            float* scores) {
+void attend(const Kernels& kernels, const CpuKvCache& cache, const HeadGroup& group, float* scores,
+            float* sums) {
   const int64_t block_size = cache.shape().block_size, dim = cache.shape().head_dim;
   const auto for_each_block = [&](auto body) {
     for (int64_t n = 0; n < group.num_keys; n += block_size) {
@@ -65,16 +65,21 @@ void attend(const Kernels& kernels, const CpuKvCache& cache, const HeadGroup& gr
            count, dim, scores + n, group.num_keys);
   });
   const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
-  const auto accumulate = accumulate_kernel(kernels, static_cast<const T*>(nullptr));
+  std::fill(group.out, group.out + group.num_queries * dim, 0.0f);
   for (int64_t q = 0; q < group.num_queries; ++q) {
-    float* weights = scores + q * group.num_keys;
-    float* out = group.out + q * dim;
-    const float sum = kernels.softmax_numerators(weights, group.num_keys, scale);
-    std::fill(out, out + dim, 0.0f);
-    for_each_block([&](int64_t n, int64_t count, int64_t block) {
-      accumulate(weights + n, count, cache.values<T>(group.layer, block, group.kv_head), dim, out);
-    });
-    for (int64_t i = 0; i < dim; ++i) out[i] /= sum;
+    sums[q] = kernels.softmax_numerators(scores + q * group.num_keys, group.num_keys, scale);
+  }
+  // A block's values serve all queries while they are in the nearest cache: a long context is read
+  // once.
+  const auto accumulate = accumulate_kernel(kernels, static_cast<const T*>(nullptr));
+  for_each_block([&](int64_t n, int64_t count, int64_t block) {
+    const T* values = cache.values<T>(group.layer, block, group.kv_head);
+    for (int64_t q = 0; q < group.num_queries; ++q) {
+      accumulate(scores + q * group.num_keys + n, count, values, dim, group.out + q * dim);
+    }
+  });
+  for (int64_t q = 0; q < group.num_queries; ++q) {
+    for (int64_t i = 0; i < dim; ++i) group.out[q * dim + i] /= sums[q];
   }
 }
 
@@ -106,7 +111,9 @@ void attention(CpuContext& context, const Tensor& qkv, const QkvLayout& layout,
   const int64_t num_tokens = qkv.dim(0), dim = layout.head_dim;
   const int64_t num_queries = layout.num_heads / layout.num_kv_heads;
   const std::vector<int32_t> sequence = sequence_of_tokens(batch, num_tokens);
-  for (Scratch& scratch : context.per_thread) scratch.floats(num_queries * batch.max_context_len);
+  for (Scratch& scratch : context.per_thread) {
+    scratch.floats(num_queries * (batch.max_context_len + 1));
+  }
   context.threads.run(num_tokens * layout.num_kv_heads, [&](int64_t task, int thread) {
     const int64_t t = task / layout.num_kv_heads, kv_head = task % layout.num_kv_heads;
     const int64_t s = sequence[static_cast<size_t>(t)];
@@ -120,11 +127,12 @@ void attention(CpuContext& context, const Tensor& qkv, const QkvLayout& layout,
         .blocks = batch.block_tables.row<int32_t>(s).data(),
         .num_keys = batch.context_lens.ptr<int32_t>()[s] - tokens_after};
     float* scores =
-        context.per_thread[static_cast<size_t>(thread)].floats(num_queries * group.num_keys);
+        context.per_thread[static_cast<size_t>(thread)].floats(num_queries * (group.num_keys + 1));
+    float* sums = scores + num_queries * group.num_keys;
     if (cache.dtype() == DType::kBF16) {
-      attend<uint16_t>(context.kernels, cache, group, scores);
+      attend<uint16_t>(context.kernels, cache, group, scores, sums);
     } else {
-      attend<float>(context.kernels, cache, group, scores);
+      attend<float>(context.kernels, cache, group, scores, sums);
     }
   });
 }

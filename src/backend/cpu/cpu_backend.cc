@@ -138,7 +138,7 @@ class CpuBackend final : public Backend {
   void route(const Tensor& logits, const Operand& bias, float norm_min, const Tensor& expert_ids,
              const Tensor& expert_weights) override {
     contracts::route(logits, bias, expert_ids, expert_weights);
-    cpu::route(logits, values_of(bias), norm_min, expert_ids, expert_weights);
+    cpu::route(context_, logits, values_of(bias), norm_min, expert_ids, expert_weights);
   }
   void experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
                const Operand& experts, const Tensor& out) override {

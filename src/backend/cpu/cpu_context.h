@@ -53,8 +53,8 @@ void store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_map
               const CpuKvCache& cache, int64_t layer);
 void rope_table(const Tensor& positions, double theta, const Tensor& table);
 void rope(CpuContext& context, const Tensor& qkv, const QkvLayout& layout, const Tensor& table);
-void route(const Tensor& logits, const float* bias, float norm_min, const Tensor& expert_ids,
-           const Tensor& expert_weights);
+void route(CpuContext& context, const Tensor& logits, const float* bias, float norm_min,
+           const Tensor& expert_ids, const Tensor& expert_weights);
 void experts(CpuContext& context, const Tensor& x, const Tensor& expert_ids,
              const Tensor& expert_weights, const CpuExperts& experts, const Tensor& out);
 

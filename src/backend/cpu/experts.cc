@@ -42,40 +42,49 @@ void for_each_piece(CpuContext& context, const std::vector<ExpertRun>& runs, int
   });
 }
 
+/// One token's experts and their weights. p, key: room for a number of each expert.
+void route_token(std::span<const float> logits, const float* bias, float norm_min,
+                 std::span<int32_t> ids, std::span<float> weights, float* p, float* key) {
+  const size_t num_experts = logits.size();
+  const float largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (size_t e = 0; e < num_experts; ++e) {
+    const double exponential = std::exp(static_cast<double>(logits[e] - largest));
+    p[e] = static_cast<float>(exponential);
+    sum += exponential;
+  }
+  for (size_t e = 0; e < num_experts; ++e) {
+    p[e] = static_cast<float>(static_cast<double>(p[e]) / sum);
+    key[e] = p[e] + bias[e];
+  }
+  float chosen_sum = 0;
+  for (int32_t& id : ids) {
+    // Both numbers are small: repeated selection, the first of equal keys wins.
+    const auto best = std::max_element(key, key + num_experts) - key;
+    id = static_cast<int32_t>(best);
+    key[best] = -INFINITY;
+    chosen_sum += p[best];
+  }
+  const float denominator = std::max(chosen_sum, norm_min);
+  for (size_t j = 0; j < ids.size(); ++j) weights[j] = p[ids[j]] / denominator;
+}
+
 }  // namespace
 
-void route(const Tensor& logits, const float* bias, float norm_min, const Tensor& expert_ids,
-           const Tensor& expert_weights) {
-  const auto num_experts = static_cast<size_t>(logits.dim(1));
-  const auto k = static_cast<size_t>(expert_ids.dim(1));
-  std::vector<float> p(num_experts), key(num_experts);
-  for (int64_t t = 0; t < logits.dim(0); ++t) {
-    const std::span<const float> row = logits.row<float>(t);
-    const float largest = *std::max_element(row.begin(), row.end());
-    double sum = 0;
-    for (size_t e = 0; e < num_experts; ++e) {
-      const double exponential = std::exp(static_cast<double>(row[e] - largest));
-      p[e] = static_cast<float>(exponential);
-      sum += exponential;
+void route(CpuContext& context, const Tensor& logits, const float* bias, float norm_min,
+           const Tensor& expert_ids, const Tensor& expert_weights) {
+  constexpr int64_t kTokensPerTask = 32;  // some ten microseconds of work
+  const int64_t num_tokens = logits.dim(0), num_experts = logits.dim(1);
+  for (Scratch& scratch : context.per_thread) scratch.floats(2 * num_experts);
+  const int64_t num_tasks = (num_tokens + kTokensPerTask - 1) / kTokensPerTask;
+  context.threads.run(num_tasks, [&](int64_t task, int thread) {
+    float* p = context.per_thread[static_cast<size_t>(thread)].floats(2 * num_experts);
+    const int64_t begin = task * kTokensPerTask, end = std::min(num_tokens, begin + kTokensPerTask);
+    for (int64_t t = begin; t < end; ++t) {
+      route_token(logits.row<float>(t), bias, norm_min, expert_ids.row<int32_t>(t),
+                  expert_weights.row<float>(t), p, p + num_experts);
     }
-    for (size_t e = 0; e < num_experts; ++e) {
-      p[e] = static_cast<float>(static_cast<double>(p[e]) / sum);
-      key[e] = p[e] + bias[e];
-    }
-    float chosen_sum = 0;
-    const std::span<int32_t> ids = expert_ids.row<int32_t>(t);
-    for (size_t j = 0; j < k; ++j) {
-      // k and num_experts are small: repeated selection, the first of equal keys wins.
-      const auto best = static_cast<size_t>(std::max_element(key.begin(), key.end()) - key.begin());
-      ids[j] = static_cast<int32_t>(best);
-      key[best] = -INFINITY;
-      chosen_sum += p[best];
-    }
-    const float denominator = std::max(chosen_sum, norm_min);
-    for (size_t j = 0; j < k; ++j) {
-      expert_weights.row<float>(t)[j] = p[static_cast<size_t>(ids[j])] / denominator;
-    }
-  }
+  });
 }
 
 void experts(CpuContext& context, const Tensor& x, const Tensor& expert_ids,
