@@ -315,7 +315,7 @@ void add_full(AttentionCases& to, const Plan& plan) {
   for (const int64_t length : {2048, 4096, 8192}) {
     for (int c = 0; c < kNumContents; ++c) to.add(kShards[1], 16, {{length, 1}}, contents());
   }
-  for (int i = 0; i < 4300; ++i) {
+  for (int i = 0; i < 9300; ++i) {
     const QkvLayout& layout = i % 3 == 0 ? kShards[i % 4] : kOddLayouts[i % 5];
     to.add(layout, block_size(), random_sequences(i % 10 == 0 ? 200 : 40, random), contents());
   }

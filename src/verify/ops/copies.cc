@@ -106,7 +106,7 @@ std::vector<CopyCase> make_cases(const Plan& plan, bool is_embed) {
           }
         }
       }
-      for (int i = 0; i < 1400; ++i) add(1 + i % 40, 1 + i % 97, 1 + i % 131, kNormal);
+      for (int i = 0; i < 6200; ++i) add(1 + i % 40, 1 + i % 97, 1 + i % 131, kNormal);
       break;
   }
   return cases;

@@ -153,7 +153,9 @@ std::vector<ElementwiseCase> make_cases(const Plan& plan, int64_t model_width) {
           for (const int64_t width : widths) {
             // The wide ones for few tokens only: an element is like any other.
             const int64_t rows = width > 1000 && tokens > 8 ? tokens % 4 + 1 : tokens;
-            for (const double scale : {1.0, 0.01, 4.0, 20.0, 0.3}) add(rows, width, input, scale);
+            for (const double scale : {1.0, 0.001, 0.01, 0.1, 0.3, 2.0, 4.0, 8.0, 20.0}) {
+              add(rows, width, input, scale);
+            }
           }
         }
       }

@@ -294,7 +294,7 @@ std::vector<ExpertsGroup> make_groups(const Plan& plan) {
           "one of 8 ranks' width");
       add(8, kChosenExperts, kHidden, kExpertWidth / 4, {1, 3}, {kNormal}, "one of 4 ranks' width");
       const std::vector<int64_t> tokens{1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 63, 65};
-      for (int i = 0; i < 42; ++i) {
+      for (int i = 0; i < 84; ++i) {
         const int64_t widths[] = {24, 17, 48, 5, 33, 64, 96}, sizes[] = {64, 33, 80, 16, 128, 17};
         const int64_t experts = i % 3 == 0 ? 64 : i % 3 == 1 ? 8 : 7;
         add(experts, i % 3 == 0 ? 6 : 1 + i % 7, sizes[i % 6], widths[i % 7], tokens, all, "small");

@@ -129,7 +129,7 @@ std::vector<LogSoftmaxCase> make_cases(const Plan& plan) {
     case Suite::kFull: {
       Random random(sub_seed(plan.seed, 8));
       for (int i = 0; i < 12; ++i) add_all(kVocabulary);
-      for (int i = 0; i < 830; ++i) add_all(1 + random.below(i % 10 == 0 ? 4096 : 300));
+      for (int i = 0; i < 1660; ++i) add_all(1 + random.below(i % 10 == 0 ? 4096 : 300));
       break;
     }
   }

@@ -108,7 +108,7 @@ std::vector<RmsNormCase> make_cases(const Plan& plan) {
         for (const InputClass input : kInputs) {
           for (const double scale : kScales) {
             add(tokens, kHidden, input, scale, kNormEps);
-            for (int i = 0; i < 10; ++i) {
+            for (int i = 0; i < 20; ++i) {
               const int64_t width = kWidths[random.below(10)];
               add(tokens > 64 ? 5 : tokens, width, input, scale, kEpsilons[random.below(3)]);
             }

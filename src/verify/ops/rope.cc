@@ -166,14 +166,14 @@ std::vector<RopeCase> make_cases(const Plan& plan) {
                                    {2, 1, 128}, {4, 2, 16},   {1, 1, 2},   {5, 1, 10}};
       constexpr InputClass kInputs[] = {kNormal,    kHeavyTail, kOutliers, kSmall,     kLarge,
                                         kSubnormal, kZeros,     kInteger,  kNonfinite, kPositive};
-      for (int round = 0; round < 4; ++round) {
+      for (int round = 0; round < 8; ++round) {
         for (const QkvLayout& layout : layouts) {
           for (const Positions& positions : make_positions(random)) {
             for (const InputClass input : kInputs) add(layout, positions, kRopeTheta, input);
           }
         }
       }
-      for (int i = 0; i < 2600; ++i) {
+      for (int i = 0; i < 4900; ++i) {
         const double theta = i % 3 == 0 ? 10000 : kRopeTheta;
         add(layouts[2 + i % 6], {"random", random_positions(1 + i % 9, random)}, theta, kNormal);
       }

@@ -277,7 +277,7 @@ std::vector<RouteCase> make_cases(const Plan& plan) {
       for (const int64_t tokens : {1, 16, 512}) add_all(tokens, kExperts, kChosenExperts);
       break;
     case Suite::kFull:
-      for (int round = 0; round < 10; ++round) {
+      for (int round = 0; round < 16; ++round) {
         for (const int64_t tokens : {1, 2, 3, 7, 8, 16, 17, 33, 65, 129, 256}) {
           add_all(tokens, kExperts, kChosenExperts);
           if (tokens <= 33) {

@@ -91,7 +91,7 @@ std::vector<StoreKvCase> make_cases(const Plan& plan) {
       for (int i = 0; i < 12; ++i) add(kModelLayout, 16, 60);
       break;
     case Suite::kFull:
-      for (int i = 0; i < 5100; ++i) {
+      for (int i = 0; i < 10'100; ++i) {
         const bool whole = i % 8 == 0;
         const QkvLayout& odd = i % 4 == 1 ? kShards[i / 4 % 4] : kOddLayouts[i % 3];
         add(whole ? kModelLayout : odd, 1 + i % 19, whole ? 20 : 10);
