@@ -324,6 +324,34 @@ Section configuration_section(const OpsRun& run, const OpsConfiguration& c) {
   return section;
 }
 
+/// A row for each configuration, where there are several.
+Section overview_section(const OpsRun& run) {
+  Table table{.columns = {{{"configuration", "配置"}},
+                          {{"cases", "用例"}, true},
+                          {{"failed", "失败"}, true},
+                          {{"largest share of a budget", "预算最大占比"}, true},
+                          {{"faults caught", "发现的故障"}, true},
+                          {{"time", "耗时"}, true},
+                          {{"verdict", "结论"}}}};
+  for (const OpsConfiguration& c : run.configurations) {
+    double share = 0;
+    for (const OperationResults& op : c.suite.operations) {
+      share = std::max(share, worst_of(op).emax_share);
+    }
+    const std::string faults =
+        c.injection ? fmt::format("{}/{}", c.injection->num_caught(), c.injection->num_applicable())
+                    : fmt::format("{}/1", c.canary.caught() ? 1 : 0);
+    table.rows.push_back({{.text = configuration_name(c)},
+                          {.text = count_text(c.suite.num_cases())},
+                          {.text = count_text(c.suite.num_failed())},
+                          {.text = format_number(share), .bar = share},
+                          {.text = faults},
+                          {.text = report::format_si(c.suite.seconds, "s")},
+                          {.verdict = verdict_of(c.passed())}});
+  }
+  return {{"Overview", "总览"}, {std::move(table)}};
+}
+
 }  // namespace
 
 report::Report ops_report(const OpsRun& run) {
@@ -339,6 +367,7 @@ report::Report ops_report(const OpsRun& run) {
                       "误差 1 即舍入允许的上限。",
                       run.device, count_text(run.num_cases()), run.suite,
                       count_text(run.num_failed()))}};
+  if (run.configurations.size() > 1) report.sections.push_back(overview_section(run));
   for (const OpsConfiguration& c : run.configurations) {
     report.sections.push_back(configuration_section(run, c));
   }
