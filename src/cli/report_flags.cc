@@ -27,13 +27,6 @@ std::string problem_with(const std::string& path) {
   return fmt::format("{}: no such directory", parent.string());
 }
 
-void add_file_flag(CLI::App& app, const std::string& name, std::string& path,
-                   const std::string& what) {
-  app.add_option(name, path, what)->type_name("FILE")->check([](const std::string& value) {
-    return problem_with(value);
-  });
-}
-
 report::TerminalStyle style_of_stdout() {
   report::TerminalStyle style;
   if (isatty(STDOUT_FILENO) == 0) return style;
@@ -53,14 +46,22 @@ Result<void> print(const std::string& text) {
 
 }  // namespace
 
+void add_output_file_flag(CLI::App& app, const std::string& name, std::string& path,
+                          const std::string& what) {
+  app.add_option(name, path, what)->type_name("FILE")->check([](const std::string& value) {
+    return problem_with(value);
+  });
+}
+
 void add_report_flags(CLI::App& app, ReportFlags& flags) {
   app.add_option("--lang", flags.language, "Language of the report")
       ->check(CLI::IsMember({"en", "zh"}))
       ->capture_default_str();
-  add_file_flag(app, "--json", flags.json,
-                "Also write the figures as JSON (- for standard output)");
-  add_file_flag(app, "--markdown", flags.markdown, "Also write the report as Markdown");
-  add_file_flag(app, "--html", flags.html, "Also write the report as one HTML file with charts");
+  add_output_file_flag(app, "--json", flags.json,
+                       "Also write the figures as JSON (- for standard output)");
+  add_output_file_flag(app, "--markdown", flags.markdown, "Also write the report as Markdown");
+  add_output_file_flag(app, "--html", flags.html,
+                       "Also write the report as one HTML file with charts");
   app.parse_complete_callback([&flags] {
     const int num_dashes = (flags.json == "-") + (flags.markdown == "-") + (flags.html == "-");
     if (num_dashes > 1) {

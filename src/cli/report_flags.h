@@ -16,6 +16,11 @@ struct ReportFlags {
   std::string html;             ///< --html FILE
 };
 
+/// A flag for a file that is written at the end. `path` must live until the command line is parsed;
+/// then a file in a directory that does not exist is refused, before any work is done.
+void add_output_file_flag(CLI::App& app, const std::string& name, std::string& path,
+                          const std::string& what);
+
 /// `flags` must live until the command line is parsed. A FILE in a directory that does not exist is
 /// refused then, before any work is done; so is a second "-".
 void add_report_flags(CLI::App& app, ReportFlags& flags);

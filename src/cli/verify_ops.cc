@@ -49,8 +49,8 @@ void add_flags(CLI::App& app, VerifyOpsFlags& flags) {
   app.add_option("--threads", flags.threads, "Cases at the same time; 0: one per processor")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
-  app.add_option("--cases", flags.cases, "Writes every case with all its figures, as JSON lines")
-      ->type_name("FILE");
+  add_output_file_flag(app, "--cases", flags.cases,
+                       "Also write every case with all its figures, as JSON lines");
   app.add_flag("--quiet", flags.quiet, "Show no progress");
   add_report_flags(app, flags.report);
 }

@@ -20,7 +20,8 @@ Result<void> check_options(const ModelConfig& config, const EngineOptions& o) {
   ERNIE_TRY_VOID(check_range("max-num-batched-tokens", o.max_num_batched_tokens, o.max_num_seqs,
                              kMaxBatchedTokens));
   ERNIE_TRY_VOID(check_range("block-size", o.block_size, 1, kMaxBlockSize));
-  return check_range("kv-cache-memory-bytes", o.kv_cache_bytes, 0, std::numeric_limits<int64_t>::max());
+  return check_range("kv-cache-memory-bytes", o.kv_cache_bytes, 0,
+                     std::numeric_limits<int64_t>::max());
 }
 
 }  // namespace
