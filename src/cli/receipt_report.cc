@@ -90,7 +90,8 @@ Section departures_section(const ReceiptRun& run) {
     section.blocks.emplace_back(Paragraph{{finding}, Verdict::kFail});
   }
   if (run.departing.empty()) return section;
-  section.blocks.emplace_back(kinds_chart(run));
+  // Of a few lines the table below says it all.
+  if (run.departing.size() > 5) section.blocks.emplace_back(kinds_chart(run));
   Table table{.caption = {"Lines that depart", "不符的行"},
               .columns = {{{"line", "行"}, true}, {{"id"}}, {{"what departs", "不符内容"}}}};
   for (const DepartingLine& line : run.departing) {
