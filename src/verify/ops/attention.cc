@@ -12,10 +12,21 @@
 namespace ernie::verify {
 namespace {
 
-enum class Contents { kNormal, kDominant, kSinks, kNeedles, kWide, kLowScores, kPositive, kLarge };
-constexpr std::string_view kContentNames[] = {"normal", "dominant key", "sinks",    "needles",
-                                              "wide",   "low scores",   "positive", "large values"};
-constexpr int kNumContents = 8;
+enum class Contents {
+  kNormal,
+  kDominant,
+  kSinks,
+  kNeedles,
+  kWide,
+  kLowScores,
+  kPositive,
+  kLarge,
+  kTwoHigh
+};
+constexpr std::string_view kContentNames[] = {"normal",   "dominant key", "sinks",
+                                              "needles",  "wide",         "low scores",
+                                              "positive", "large values", "two high keys"};
+constexpr int kNumContents = 9;
 
 struct AttentionCase {
   QkvLayout layout;
@@ -63,10 +74,22 @@ void place_needles(Scene& scene, const AttentionCase& c) {
   }
 }
 
+/// Two keys so far above all others that an exponential overflows unless the maximum is really
+/// theirs: both in the same lane of a vector, half of the time in the first one.
+void place_high_keys(Scene& scene, size_t sequence, Random& random) {
+  constexpr int64_t kLanes = 16;
+  const int64_t n = scene.sequences[sequence].context_len;
+  int64_t first = random.below(std::max<int64_t>(n - kLanes, 1));
+  if (random.chance(0.5)) first = first / kLanes * kLanes;
+  aim_key(scene, sequence, first, 300);
+  if (first + kLanes < n) aim_key(scene, sequence, first + kLanes, 299);
+}
+
 void shape_contents(Scene& scene, const AttentionCase& c, Random& random) {
   for (size_t s = 0; s < c.sequences.size(); ++s) {
     const int64_t n = c.sequences[s].context_len;
     if (c.contents == Contents::kDominant) aim_key(scene, s, random.below(n), 100);
+    if (c.contents == Contents::kTwoHigh) place_high_keys(scene, s, random);
     if (c.contents == Contents::kSinks) {
       for (int64_t i = 0; i < std::min<int64_t>(4, n); ++i) aim_key(scene, s, i, 12);
     }
@@ -286,6 +309,9 @@ void add_model(AttentionCases& to) {
     to.add(kModelLayout, 16, {{4097, 1}}, contents);
     to.add(kModelLayout, 16, {{4096 + 17, 17}}, contents);
     to.add({5, 1, 128}, 16, {{32768, 1}}, contents);
+  }
+  for (int i = 0; i < 3; ++i) {
+    to.add(kModelLayout, 16, {{100, 1}, {115, 1}, {80, 1}}, Contents::kTwoHigh);
   }
   to.add({5, 1, 128}, 16, {{kMaxPosition, 1}}, Contents::kNeedles);
 }
