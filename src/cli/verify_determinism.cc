@@ -7,7 +7,7 @@
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "cli/report_flags.h"
-#include "verify/determinism_report.h"
+#include "verify/determinism/report.h"
 
 namespace ernie {
 namespace {

@@ -13,7 +13,7 @@
 #include "cli/engine_flags.h"
 #include "cli/report_flags.h"
 #include "report/environment.h"
-#include "verify/model/model_report.h"
+#include "verify/model/report.h"
 
 namespace ernie {
 namespace {

@@ -8,7 +8,7 @@
 #include "base/thread_pool.h"
 #include "cli/commands.h"
 #include "cli/report_flags.h"
-#include "verify/ops_report.h"
+#include "verify/ops/report.h"
 
 namespace ernie {
 namespace {

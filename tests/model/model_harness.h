@@ -9,7 +9,7 @@
 
 #include "backend/registry.h"
 #include "checkpoint/checkpoint.h"
-#include "verify/model/model_probe.h"
+#include "verify/model/probe.h"
 
 namespace ernie::testing {
 

@@ -1,7 +1,7 @@
 #include "verify/faults/faulty_backend.h"
 
 #include "verify/faults/host_kernels.h"
-#include "verify/rig.h"
+#include "verify/ops/rig.h"
 
 namespace ernie::verify {
 namespace {

@@ -2,7 +2,7 @@
 
 /// The rules that turn figures into a verdict: docs/numerics.md, "A whole model".
 
-#include "verify/model/model_check.h"
+#include "verify/model/check.h"
 
 namespace ernie::verify {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "verify/rig.h"
+#include "verify/ops/rig.h"
 
 namespace ernie::verify {
 namespace {

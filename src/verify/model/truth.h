@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/weight_source.h"
-#include "verify/model/model_probe.h"
+#include "verify/model/probe.h"
 
 namespace ernie::verify {
 

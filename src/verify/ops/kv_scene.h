@@ -5,8 +5,8 @@
 
 #include <vector>
 
-#include "verify/model_shapes.h"
-#include "verify/rig.h"
+#include "verify/ops/model_shapes.h"
+#include "verify/ops/rig.h"
 
 namespace ernie::verify {
 

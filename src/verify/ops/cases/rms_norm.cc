@@ -1,0 +1,130 @@
+// rms_norm: every element of the sampled rows. In float32 the elements of a row share the error of
+// their scale, and bfloat16 inputs have few significands, each with its own error: gain and bias
+// are not tested.
+
+#include <cmath>
+
+#include "verify/ops/inputs.h"
+#include "verify/ops/model_shapes.h"
+#include "verify/ops/row_case.h"
+
+namespace ernie::verify {
+namespace {
+
+constexpr float kEpsilons[] = {kNormEps, 1e-6f, 1e-3f};
+
+struct RmsNormCase {
+  int64_t tokens, width;
+  InputClass input;
+  double scale;  // of the input: at 3e-3 the epsilon counts
+  float eps;
+  uint64_t seed;
+};
+
+void run_case(const Plan& plan, const RmsNormCase& c, Rig& rig, const CaseSink& sink) {
+  Random random(c.seed);
+  const std::vector<double> weight =
+      make_values(InputClass::kNormal, 1, c.width, plan.store, random);
+  const HostTensor tensor = host_tensor(weight, {c.width}, plan.store);
+  const auto prepare = [&](Backend& b) {
+    return b.prepare_vector(tensor, VectorUse::kNorm).value();
+  };
+  const OperandPtr operands[] = {prepare(rig.device()), prepare(rig.twin()), prepare(rig.oracle())};
+  const RowOperation operation{c.width, c.width, plan.act, plan.act,
+                               [&](Role role, Backend& backend, const Tensor& x, const Tensor& y) {
+                                 backend.rms_norm(x, *operands[static_cast<size_t>(role)], c.eps,
+                                                  y);
+                               }};
+  std::vector<double> x = make_values(c.input, c.tokens, c.width, plan.act, random);
+  for (double& v : x) v = round_to(plan.act, v * c.scale);
+  const RowCase rows(rig, operation, std::move(x));
+
+  CaseResult result{
+      .op = "rms_norm",
+      .shape = fmt::format("T {}, H {}", c.tokens, c.width),
+      .input = fmt::format("{}, scale {}, eps {}", input_class_name(c.input), c.scale, c.eps),
+      .seed = c.seed};
+  result.tolerance = plan.act == DType::kBF16 ? Tolerance{2.5, 1.0} : Tolerance{2, 0.5};
+  const double u_acc = unit_roundoff(DType::kF32) * std::sqrt(static_cast<double>(c.width) + 8);
+  const double floor = half_smallest(plan.act);
+  const std::vector<int64_t> sampled = sample_indices(c.tokens, 6, random);
+  result.error = compare_rows(rows, operation, sampled, [&](int64_t, size_t column, double want) {
+    return (unit_roundoff(plan.act) + u_acc) * std::abs(want) +
+           floor * (2 + std::abs(weight[column]));
+  });
+  result.failures =
+      failed_checks(result.error, result.tolerance, is_inexact(c.input) && c.width >= 64);
+  if (plan.act == DType::kBF16) {
+    const auto scale_of = [&](int64_t row) {
+      double squares = 0;
+      for (const double v : rows.x_row(row)) squares += v * v;
+      return 1 / std::sqrt(squares / static_cast<double>(c.width) + static_cast<double>(c.eps));
+    };
+    std::vector<double> scales(static_cast<size_t>(c.tokens));
+    for (const int64_t row : sampled) scales[static_cast<size_t>(row)] = scale_of(row);
+    const auto stored = [&](int64_t row, size_t column) {
+      const double normed = rows.x_row(row)[column] * scales[static_cast<size_t>(row)];
+      return round_to(plan.act, round_to(plan.act, normed) * weight[column]);
+    };
+    check_rounding_points(rows, sampled, stored, result.failures);
+  }
+  rows.check_bits(sampled[sampled.size() / 2], c.tokens % 2 == 1, result.failures);
+  sink(std::move(result));
+}
+
+std::vector<RmsNormCase> make_cases(const Plan& plan) {
+  using enum InputClass;
+  std::vector<RmsNormCase> cases;
+  const auto add = [&](int64_t tokens, int64_t width, InputClass input, double scale, float eps) {
+    cases.push_back({tokens, width, input, scale, eps, sub_seed(plan.seed, cases.size())});
+  };
+  switch (plan.suite) {
+    case Suite::kPublished:
+      add(4 * 16, kHidden, kNormal, 1, kNormEps);
+      break;
+    case Suite::kFaults:
+      for (const double scale : {1.0, 3e-3, 30.0}) {
+        for (const InputClass input : {kNormal, kOutliers, kPositive}) {
+          add(3, 320, input, scale, kNormEps);
+        }
+      }
+      break;
+    case Suite::kModel:
+      for (const int64_t tokens : {1, 17, 512}) {
+        for (const InputClass input : {kNormal, kOutliers, kSpike, kZeros}) {
+          add(tokens, kHidden, input, 1, kNormEps);
+          add(tokens, kHidden, input, 3e-3, kNormEps);
+        }
+      }
+      break;
+    case Suite::kFull: {
+      constexpr InputClass kInputs[] = {kNormal,  kHeavyTail, kOutliers, kPositive,
+                                        kInteger, kSmall,     kLarge,    kSpike,
+                                        kZeros,   kSubnormal, kNonfinite};
+      constexpr double kScales[] = {1, 3e-3, 1e-6, 1e4};
+      constexpr int64_t kWidths[] = {kHidden, 1, 7, 16, 31, 64, 127, 1536, 2559, 320};
+      Random random(sub_seed(plan.seed, 1));
+      for (const int64_t tokens : {1, 2, 3, 7, 15, 16, 17, 33, 64, 129, 1000}) {
+        for (const InputClass input : kInputs) {
+          for (const double scale : kScales) {
+            add(tokens, kHidden, input, scale, kNormEps);
+            for (int i = 0; i < 20; ++i) {
+              const int64_t width = kWidths[random.below(10)];
+              add(tokens > 64 ? 5 : tokens, width, input, scale, kEpsilons[random.below(3)]);
+            }
+          }
+        }
+      }
+      break;
+    }
+  }
+  return cases;
+}
+
+}  // namespace
+
+std::vector<CaseGroup> rms_norm_groups(const Plan& plan) {
+  return grouped<RmsNormCase>("rms_norm", make_cases(plan), plan, run_case);
+}
+
+}  // namespace ernie::verify

@@ -1,0 +1,157 @@
+#include "verify/ops/suite.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <thread>
+
+#include "verify/faults/faulty_backend.h"
+#include "verify/ops/rig.h"
+
+namespace ernie::verify {
+namespace {
+
+/// A twin with so many threads divides its work as no other does.
+constexpr int kTwinThreads = 3;
+
+/// Kernels without vector instructions take twenty times as long; their shapes are cut.
+int64_t max_macs(const SuiteOptions& options) {
+  if (options.suite != Suite::kFull) return int64_t{1} << 40;
+  const bool slow = options.device == "reference" || options.backend.isa == "portable";
+  return slow ? 1'000'000 : 16'000'000;
+}
+
+/// One worker's backends.
+struct Bench {
+  std::unique_ptr<Backend> device, twin, oracle;
+  HostFunctions host;
+};
+
+Result<Bench> make_bench(const SuiteOptions& options, const Fault* fault) {
+  Bench bench;
+  BackendOptions backend = options.backend;
+  backend.num_threads = 1;
+  ERNIE_TRY(bench.device, make_backend(options.device, backend));
+  backend.num_threads = kTwinThreads;
+  ERNIE_TRY(bench.twin, make_backend(options.device, backend));
+  ERNIE_TRY(bench.oracle, make_backend("reference", {.dtype = DType::kF64}));
+  if (fault != nullptr) {
+    const DType store = options.backend.dtype;
+    bench.device = make_faulty_backend(std::move(bench.device), *fault, store);
+    bench.twin = make_faulty_backend(std::move(bench.twin), *fault, store);
+  }
+  bench.host = fault != nullptr ? faulty_functions(*fault) : engine_functions();
+  return bench;
+}
+
+Result<std::vector<OperationCases>> chosen_operations(const SuiteOptions& options) {
+  std::vector<std::string_view> names;
+  for (const OperationCases& operation : operations()) names.push_back(operation.name);
+  for (const std::string& name : options.operations) {
+    if (std::ranges::find(names, name) == names.end()) {
+      return make_error(ErrorCode::kInvalidArgument, "--op: got \"{}\", expected one of {}", name,
+                        fmt::join(names, ", "));
+    }
+  }
+  std::vector<OperationCases> chosen;
+  for (const OperationCases& operation : operations()) {
+    const bool wanted =
+        options.operations.empty() ||
+        std::ranges::find(options.operations, operation.name) != options.operations.end();
+    if (wanted) chosen.push_back(operation);
+  }
+  return chosen;
+}
+
+/// Takes groups from a common list until it is empty or a worker has failed.
+class Workers {
+ public:
+  Workers(const std::vector<CaseGroup>& groups, const SuiteProgress& progress)
+      : groups_(groups), progress_(progress), results_(groups.size()) {}
+
+  void work(const Bench& bench) {
+    Rig rig(*bench.device, *bench.twin, *bench.oracle, bench.host);
+    try {
+      for (size_t i = next_++; i < groups_.size() && !failed_; i = next_++) {
+        groups_[i].run(rig, [&](CaseResult result) { results_[i].push_back(std::move(result)); });
+        const std::scoped_lock lock(mutex_);
+        if (progress_) progress_(++num_done_, groups_.size());
+      }
+    } catch (const std::exception& error) {
+      const std::scoped_lock lock(mutex_);
+      failed_ = true;
+      error_ = error.what();
+    }
+  }
+
+  Result<std::vector<std::vector<CaseResult>>> results() && {
+    if (failed_) return Error{ErrorCode::kOutOfMemory, error_};
+    return std::move(results_);
+  }
+
+ private:
+  const std::vector<CaseGroup>& groups_;
+  const SuiteProgress& progress_;
+  std::vector<std::vector<CaseResult>> results_;
+  std::atomic<size_t> next_{0};
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;
+  size_t num_done_ = 0;
+  std::string error_;
+};
+
+}  // namespace
+
+int64_t SuiteResults::num_cases() const {
+  int64_t count = 0;
+  for (const OperationResults& op : operations) count += static_cast<int64_t>(op.cases.size());
+  return count;
+}
+
+int64_t SuiteResults::num_failed() const {
+  int64_t count = 0;
+  for (const OperationResults& op : operations) {
+    count += std::ranges::count_if(op.cases, [](const auto& c) { return !c.failures.empty(); });
+  }
+  return count;
+}
+
+Result<SuiteResults> run_suite(const SuiteOptions& options, const SuiteProgress& progress,
+                               const Fault* fault) {
+  const auto start = std::chrono::steady_clock::now();
+  ERNIE_TRY(const std::vector<OperationCases> chosen, chosen_operations(options));
+  std::vector<Bench> benches;
+  for (int i = 0; i < std::max(options.num_workers, 1); ++i) {
+    ERNIE_TRY(Bench bench, make_bench(options, fault));
+    benches.push_back(std::move(bench));
+  }
+  SuiteResults results{.device_description = benches[0].device->describe(),
+                       .act = benches[0].device->activation_dtype(),
+                       .store = options.backend.dtype};
+  const Plan plan{options.suite, options.seed, results.act, results.store, max_macs(options)};
+  std::vector<CaseGroup> groups;
+  for (const OperationCases& operation : chosen) {
+    for (CaseGroup& group : operation.groups(plan)) groups.push_back(std::move(group));
+    results.operations.push_back({operation.name, {}});
+  }
+  Workers workers(groups, progress);
+  std::vector<std::thread> threads;
+  for (size_t i = 1; i < benches.size(); ++i) {
+    threads.emplace_back([&, i] { workers.work(benches[i]); });
+  }
+  workers.work(benches[0]);
+  for (std::thread& thread : threads) thread.join();
+  ERNIE_TRY(auto by_group, std::move(workers).results());
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const auto op = std::ranges::find(results.operations, groups[i].op, &OperationResults::op);
+    std::ranges::move(by_group[i], std::back_inserter(op->cases));
+  }
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  results.seconds = elapsed.count();
+  return results;
+}
+
+}  // namespace ernie::verify

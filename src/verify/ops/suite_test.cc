@@ -1,0 +1,184 @@
+// The verification of operations, verified: it passes on the devices there are, turns red on every
+// known fault, and says where.
+
+#include "verify/ops/suite.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "backend/backend_test_operations.h"
+#include "backend/cpu/isa/select.h"
+#include "verify/faults/host_kernels.h"
+#include "verify/ops/injection.h"
+#include "verify/ops/summary.h"
+
+namespace ernie::verify {
+namespace {
+
+std::string failures_of(const SuiteResults& results) {
+  std::string text;
+  for (const OperationResults& op : results.operations) {
+    for (const CaseResult& c : op.cases) {
+      if (c.failures.empty()) continue;
+      text +=
+          fmt::format("{} {}; {}; seed {}: {}\n", c.op, c.shape, c.input, c.seed, c.failures[0]);
+    }
+  }
+  return text;
+}
+
+struct Configuration {
+  std::string device;
+  DType dtype;
+  std::string isa;
+};
+
+std::vector<Configuration> configurations() {
+  std::vector<Configuration> all{{"reference", DType::kBF16, ""}, {"reference", DType::kF32, ""}};
+  for (const std::string& isa : cpu::runnable_isas()) {
+    all.push_back({"cpu", DType::kF32, isa});
+    all.push_back({"cpu", DType::kBF16, isa});
+  }
+  return all;
+}
+
+class Verification : public ::testing::TestWithParam<Configuration> {
+ protected:
+  SuiteOptions options(uint64_t seed) const {
+    return {.device = GetParam().device,
+            .backend = {.dtype = GetParam().dtype, .isa = GetParam().isa},
+            .suite = Suite::kFaults,
+            .seed = seed,
+            .num_workers = 2};
+  }
+};
+
+// Fresh data in each round, and none of them may raise an alarm.
+TEST_P(Verification, CatchesEveryFaultWithoutAFalseAlarm) {
+  for (const uint64_t seed : {11, 12}) {
+    const auto results = run_injection(options(seed));
+    ASSERT_TRUE(results) << results.error().message;
+    EXPECT_GE(results->num_applicable(), 62);
+    for (const FaultResult& fault : results->faults) {
+      EXPECT_TRUE(fault.caught() || !fault.applies)
+          << "seed " << seed << ", " << fault.fault->op << ": " << fault.fault->name.en;
+    }
+    EXPECT_GT(results->num_control_cases, 200);
+    for (const CaseResult& alarm : results->false_alarms) {
+      ADD_FAILURE() << "seed " << seed << ", " << alarm.op << " " << alarm.shape << "; "
+                    << alarm.input << ": " << alarm.failures[0];
+    }
+  }
+}
+
+TEST_P(Verification, TheCanaryIsCaught) {
+  std::set<std::string> seen;
+  for (uint64_t seed = 0; seed < 6; ++seed) {
+    const auto canary = run_canary(options(seed));
+    ASSERT_TRUE(canary) << canary.error().message;
+    EXPECT_TRUE(canary->caught()) << canary->fault->op << ": " << canary->fault->name.en;
+    seen.insert(canary->fault->name.en);
+  }
+  EXPECT_GT(seen.size(), 2u);  // not always the same one
+}
+
+INSTANTIATE_TEST_SUITE_P(, Verification, ::testing::ValuesIn(configurations()),
+                         [](const auto& test) {
+                           return test.param.device + std::string(dtype_name(test.param.dtype)) +
+                                  test.param.isa;
+                         });
+
+TEST(OpsSuite, ResultsDependOnThePlanAlone) {
+  SuiteOptions options{.backend = {.dtype = DType::kF32}, .suite = Suite::kFaults, .seed = 5};
+  const auto text = [&](int workers) {
+    options.num_workers = workers;
+    const auto results = run_suite(options).value();
+    std::string all;
+    for (const OperationResults& op : results.operations) {
+      for (const CaseResult& c : op.cases) {
+        all += fmt::format("{} {} {} {} {}\n", c.op, c.shape, c.input, c.seed, c.error.emax);
+      }
+    }
+    return all;
+  };
+  const std::string one = text(1);
+  EXPECT_GT(one.size(), 1000u);
+  EXPECT_EQ(one, text(3));
+}
+
+TEST(OpsSuite, ThePublishedCasesPassAndDiffer) {
+  SuiteOptions options{.backend = {.dtype = DType::kBF16},
+                       .suite = Suite::kPublished,
+                       .operations = {"rms_norm", "attention", "route"}};
+  const auto results = run_suite(options).value();
+  EXPECT_EQ(results.num_cases(), 3);
+  EXPECT_EQ(results.num_failed(), 0) << failures_of(results);
+  for (const OperationResults& op : results.operations) {
+    EXPECT_GT(op.cases[0].error.max_abs, 0) << op.op;  // a difference of zero would be a lie
+  }
+}
+
+TEST(OpsSuite, NamesAnUnknownOperation) {
+  const auto results = run_suite({.operations = {"linaer"}});
+  ASSERT_FALSE(results);
+  EXPECT_NE(results.error().message.find("--op: got \"linaer\", expected one of embed, rms_norm"),
+            std::string::npos)
+      << results.error().message;
+}
+
+TEST(OpsSuite, EveryOperationOfTheInterfaceIsVerified) {
+  const std::vector<std::string> expected = interface_operations();
+  std::vector<std::string> ops;
+  for (const OperationCases& operation : operations()) ops.emplace_back(operation.name);
+  ASSERT_GE(ops.size(), expected.size());
+  ops.resize(expected.size());  // behind them stands what the engine does on the host
+  EXPECT_EQ(ops, expected);
+}
+
+TEST(OpsSuite, EveryOperationHasAFaultAndEveryFaultAnOperation) {
+  std::set<std::string_view> ops, with_fault;
+  for (const OperationCases& operation : operations()) ops.insert(operation.name);
+  for (const Fault& fault : faults()) with_fault.insert(fault.op);
+  EXPECT_EQ(ops, with_fault);
+}
+
+TEST(OpsRun, AnEmptyRunHasNotPassed) {
+  OpsRun run;
+  EXPECT_FALSE(run.passed());
+  run.configurations.emplace_back();
+  run.configurations[0].canary.num_red = 1;
+  EXPECT_FALSE(run.passed());  // no case
+  run.configurations[0].suite.operations = {{"add", {CaseResult{.op = "add"}}}};
+  EXPECT_TRUE(run.passed());
+  run.configurations[0].canary.num_red = 0;
+  EXPECT_FALSE(run.passed());  // a canary that was not noticed
+}
+
+TEST(WorstOf, PrefersAFailedCase) {
+  CaseResult good{.op = "add", .input = "normal, a", .tolerance = {2, 0.5}};
+  good.error.emax = 1.9;
+  CaseResult bad = good;
+  bad.input = "spike, b";
+  bad.error.emax = 0.1;
+  bad.failures = {"threads"};
+  const OperationResults results{"add", {good, bad, good}};
+  const Worst worst = worst_of(results);
+  EXPECT_EQ(worst.num_failed, 1);
+  EXPECT_EQ(worst.worst, &results.cases[1]);
+  EXPECT_DOUBLE_EQ(worst.emax_share, 0.95);
+  const std::vector<Worst> inputs = worst_by_input(results);
+  ASSERT_EQ(inputs.size(), 2u);
+  EXPECT_EQ(inputs[0].name, "normal");
+  EXPECT_EQ(inputs[0].num_cases, 2);
+}
+
+TEST(HostKernels, TruncationIsTowardsZero) {
+  EXPECT_EQ(host::truncated_to(DType::kBF16, 1 + 0x1.8p-7), 1 + 0x1p-7);
+  EXPECT_EQ(host::truncated_to(DType::kBF16, -(1 + 0x1.fp-7)), -(1 + 0x1p-7));
+  EXPECT_EQ(host::truncated_to(DType::kBF16, 2 - 0x1p-9), 2 - 0x1p-7);  // would round up to 2
+  EXPECT_EQ(host::truncated_to(DType::kF32, 0.5), 0.5);
+}
+
+}  // namespace
+}  // namespace ernie::verify
