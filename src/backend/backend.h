@@ -20,13 +20,18 @@ namespace ernie {
 ///   own sequence alone, bit for bit: not of the other rows, of how a prompt was cut into chunks,
 ///   of the cache blocks used, or of the number of threads. So reductions have a fixed order that
 ///   only the operand's shape and the position determine.
-/// - Operations enqueue and return; only `copy_out` and `synchronize` wait.
+/// - Copies and operations take effect in the order of the calls. Operations enqueue and return;
+///   only `copy_out` and `synchronize` wait.
+/// - A device that stops working is a value: whatever waits returns kDeviceLost, now and from then
+///   on, and what was enqueued has no defined result.
 /// - Nothing is allocated in a step once the largest batch was seen.
 /// - Outputs may not alias inputs unless the operation says so.
 ///
+/// The public operations check shapes and dtypes and then call the device's own `do_…`; a violation
+/// is our bug and aborts. An operation whose output has no elements does nothing.
+///
 /// T = tokens in the batch, H = hidden_size. "act" is activation_dtype(). Tensors are device memory
-/// of this backend, dense, row major. One thread uses a backend at a time. Arguments of wrong shape
-/// or dtype are our bug and abort.
+/// of this backend, dense, row major. One thread uses a backend at a time.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -39,11 +44,15 @@ class Backend {
 
   // ---- Memory -------------------------------------------------------------------------------
 
-  /// Zero-filled; freed with the last copy of the pointer. Error: the device has not that much.
+  /// Zero-filled, aligned to 256 bytes; freed with the last copy of the pointer. Error: the device
+  /// has not that much.
   virtual Result<std::shared_ptr<void>> allocate(size_t num_bytes) = 0;
+  /// `host` may be reused when the call returns.
   virtual void copy_in(const void* host, const Tensor& device) = 0;
-  virtual void copy_out(const Tensor& device, void* host) = 0;
-  virtual void synchronize() = 0;
+  /// Waits until `host` holds the values. Error: kDeviceLost.
+  virtual Result<void> copy_out(const Tensor& device, void* host) = 0;
+  /// Waits for everything enqueued. Error: kDeviceLost.
+  virtual Result<void> synchronize() = 0;
   /// Error: the device has not that much memory.
   virtual Result<std::unique_ptr<KvCache>> allocate_kv_cache(const KvCacheShape& shape) = 0;
   /// Bytes of cache per token of context, all layers, for sizing.
@@ -60,54 +69,74 @@ class Backend {
   // ---- Operations ---------------------------------------------------------------------------
 
   /// out[t, :] = table[token_ids[t], :].  token_ids [T] I32, each in [0, rows); out [T, H] act.
-  virtual void embed(const Tensor& token_ids, const Operand& table, const Tensor& out) = 0;
+  void embed(const Tensor& token_ids, const Operand& table, const Tensor& out);
 
   /// out = round(x / sqrt(mean(x²) + eps)) * weight.  x, out [T, H] act; weight [H].
   /// The sum and the scale in float32 or wider; act BF16 rounds before the product and after it.
-  virtual void rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out) = 0;
+  void rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out);
 
   /// out = x Wᵀ.  x [T, in] act; weight [out, in]; out [T, out] in act or F32.
   /// At least float32 accumulation, one rounding at the store.
-  virtual void linear(const Tensor& x, const Operand& weight, const Tensor& out) = 0;
+  void linear(const Tensor& x, const Operand& weight, const Tensor& out);
 
   /// table[t, j] = (cos, sin) of positions[t] * theta^(-2j / head_dim), angles in float32.
   /// positions [T] I32, >= 0; table [T, head_dim / 2, 2] F32.
-  virtual void rope_table(const Tensor& positions, double theta, const Tensor& table) = 0;
+  void rope_table(const Tensor& positions, double theta, const Tensor& table);
 
   /// Rotates query and key heads in place, pairs (2j, 2j+1) by angle j, in float32.
   /// qkv [T, layout.row_size()] act.
-  virtual void rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) = 0;
+  void rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table);
 
   /// Writes the key and value heads of each token to its slot.  slot_mapping [T] I32, distinct.
-  virtual void store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
-                        KvCache& cache, int64_t layer) = 0;
+  void store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
+                KvCache& cache, int64_t layer);
 
   /// Causal grouped-query attention of each query token over its sequence's cached context:
   /// out = softmax(q kᵀ / sqrt(head_dim)) v.  qkv as above (only queries are read); out
   /// [T, num_heads * head_dim] act. Softmax in float32 or wider.
-  virtual void attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache,
-                         int64_t layer, const AttentionBatch& batch, const Tensor& out) = 0;
+  void attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache, int64_t layer,
+                 const AttentionBatch& batch, const Tensor& out);
 
   /// out = silu(gate) * up.  gate_up [T, 2 * I] act, the gate half first; out [T, I] act.
-  virtual void silu_mul(const Tensor& gate_up, const Tensor& out) = 0;
+  void silu_mul(const Tensor& gate_up, const Tensor& out);
 
   /// out = x + y, act; out may be x or y.
-  virtual void add(const Tensor& x, const Tensor& y, const Tensor& out) = 0;
+  void add(const Tensor& x, const Tensor& y, const Tensor& out);
 
   /// Softmax over all experts; the k = expert_ids.dim(1) experts with the largest p + bias (the
   /// lower id on a tie), in descending order of it; their unbiased p divided by max(sum of them,
   /// norm_min). logits [T, num_experts] F32; bias [num_experts]; expert_ids [T, k] I32;
   /// expert_weights [T, k] F32.
-  virtual void route(const Tensor& logits, const Operand& bias, float norm_min,
-                     const Tensor& expert_ids, const Tensor& expert_weights) = 0;
+  void route(const Tensor& logits, const Operand& bias, float norm_min, const Tensor& expert_ids,
+             const Tensor& expert_weights);
 
   /// out[t] = Σ_j expert_weights[t, j] * SwiGLU of expert expert_ids[t, j] on x[t], summed in
   /// ascending order of expert id.  x, out [T, H] act.
-  virtual void experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
-                       const Operand& experts, const Tensor& out) = 0;
+  void experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
+               const Operand& experts, const Tensor& out);
 
   /// out[i, :] = x[rows[i], :].  rows [N] I32; x, out act.
-  virtual void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) = 0;
+  void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out);
+
+ protected:
+  // Arguments as above, checked; no output is empty.
+  virtual void do_embed(const Tensor& token_ids, const Operand& table, const Tensor& out) = 0;
+  virtual void do_rms_norm(const Tensor& x, const Operand& weight, float eps,
+                           const Tensor& out) = 0;
+  virtual void do_linear(const Tensor& x, const Operand& weight, const Tensor& out) = 0;
+  virtual void do_rope_table(const Tensor& positions, double theta, const Tensor& table) = 0;
+  virtual void do_rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) = 0;
+  virtual void do_store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
+                           KvCache& cache, int64_t layer) = 0;
+  virtual void do_attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache,
+                            int64_t layer, const AttentionBatch& batch, const Tensor& out) = 0;
+  virtual void do_silu_mul(const Tensor& gate_up, const Tensor& out) = 0;
+  virtual void do_add(const Tensor& x, const Tensor& y, const Tensor& out) = 0;
+  virtual void do_route(const Tensor& logits, const Operand& bias, float norm_min,
+                        const Tensor& expert_ids, const Tensor& expert_weights) = 0;
+  virtual void do_experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
+                          const Operand& experts, const Tensor& out) = 0;
+  virtual void do_gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) = 0;
 };
 
 }  // namespace ernie

@@ -16,7 +16,7 @@ namespace ernie {
 inline std::vector<std::string> interface_operations() {
   std::stringstream text;
   text << std::ifstream(ERNIE_SOURCE_DIR "/src/backend/backend.h").rdbuf();
-  const std::string header = text.str(), declaration = "\n  virtual void ";
+  const std::string header = text.str(), declaration = "\n  void ";
   std::vector<std::string> names;
   size_t at = header.find("// ---- Operations");
   while ((at = header.find(declaration, at)) != std::string::npos) {

@@ -21,6 +21,7 @@ enum class ErrorCode {
   kOutOfMemory,      ///< a size known beforehand does not fit
   kIo,               ///< the operating system refused to read or write
   kCancelled,        ///< the user asked to stop
+  kDeviceLost,       ///< a device stopped working; nothing more can be computed on it
 };
 
 struct Error {

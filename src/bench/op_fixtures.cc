@@ -258,7 +258,7 @@ Result<void> OpFixtures::fill_cache(KvCache& cache, const QkvLayout& layout) {
     for (int64_t layer = 0; layer < shape.num_layers; ++layer) {
       backend_.store_kv(qkv.at(0).rows(0, count), layout, slots.at(0), cache, layer);
     }
-    backend_.synchronize();
+    ERNIE_TRY_VOID(backend_.synchronize());
   }
   return {};
 }

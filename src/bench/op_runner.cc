@@ -25,21 +25,23 @@ class Sampler {
   Sampler(Backend& backend, LimitProbe& probe, const PreparedOp& op, OpResult& result)
       : backend_(backend), probe_(probe), op_(op), result_(result) {}
 
-  void warm_up(double seconds) {
+  Result<void> warm_up(double seconds) {
     const auto start = Clock::now();
     double shortest = std::numeric_limits<double>::max();
     do {
-      shortest = std::min(shortest, time_calls(1));
+      ERNIE_TRY(const double taken, time_calls(1));
+      shortest = std::min(shortest, taken);
     } while (seconds_since(start) < seconds);
     const double calls = std::ceil(kShortestSample / std::max(shortest, 1e-9));
     result_.calls_per_sample = std::max(int64_t{1}, static_cast<int64_t>(calls));
+    return {};
   }
 
-  void sample(double seconds) {
+  Result<void> sample(double seconds) {
     glimpse();
     double measured = 0, since_glimpse = 0;
     while (measured < seconds || result_.samples.size() < kFewestSamples) {
-      const double taken = time_calls(result_.calls_per_sample);
+      ERNIE_TRY(const double taken, time_calls(result_.calls_per_sample));
       result_.samples.push_back(taken / static_cast<double>(result_.calls_per_sample));
       measured += taken;
       since_glimpse += taken;
@@ -48,13 +50,14 @@ class Sampler {
       since_glimpse = 0;
     }
     glimpse();
+    return {};
   }
 
  private:
-  double time_calls(int64_t count) {
+  Result<double> time_calls(int64_t count) {
     const auto start = Clock::now();
     for (int64_t i = 0; i < count; ++i) op_.call(next_call_++);
-    backend_.synchronize();
+    ERNIE_TRY_VOID(backend_.synchronize());
     return seconds_since(start);
   }
 
@@ -129,8 +132,8 @@ Result<void> run_ops(Backend& backend, int num_threads, const std::vector<OpCase
                     .num_copies = op.num_copies,
                     .published = op_case.published};
     Sampler sampler(backend, *probe, op, result);
-    sampler.warm_up(kWarmUpShare * run.options.seconds_per_op);
-    sampler.sample(run.options.seconds_per_op);
+    ERNIE_TRY_VOID(sampler.warm_up(kWarmUpShare * run.options.seconds_per_op));
+    ERNIE_TRY_VOID(sampler.sample(run.options.seconds_per_op));
     run.results.push_back(std::move(result));
   }
   run.limits = best_of(run.limits, probe->measure(run.options.limits_seconds));

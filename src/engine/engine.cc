@@ -54,6 +54,7 @@ class EngineImpl final : public Engine {
   void abort(RequestId request_id) override;
   bool has_unfinished() const override { return !requests_.empty(); }
   std::vector<RequestOutput> step() override;
+  Result<void> health() const override { return health_; }
 
  private:
   using Outputs = std::map<RequestId, RequestOutput>;
@@ -69,6 +70,7 @@ class EngineImpl final : public Engine {
                           RequestOutput& output);
   void sample(RequestState& state, std::span<const float> logits, RequestOutput& output);
   void end_aborted(Outputs& outputs);
+  void fail_all(const Error& error, Outputs& outputs);
   std::vector<RequestOutput> collect(Outputs outputs);
 
   EngineOptions options_;
@@ -84,6 +86,7 @@ class EngineImpl final : public Engine {
   RequestId next_id_ = 1;
   int64_t num_steps_ = 0, num_computed_tokens_ = 0;
   Sampler sampler_;
+  Result<void> health_;
 };
 
 Result<void> EngineImpl::start(const LoadProgress& progress) {
@@ -139,6 +142,7 @@ Result<void> EngineImpl::check_request(const GenerationRequest& request) const {
 }
 
 Result<RequestId> EngineImpl::add_request(GenerationRequest request) {
+  ERNIE_TRY_VOID(health_);
   ERNIE_TRY_VOID(check_request(request));
   const RequestId id = next_id_++;
   auto state = std::make_unique<RequestState>(id, std::move(request),
@@ -159,11 +163,15 @@ std::vector<RequestOutput> EngineImpl::step() {
   end_aborted(outputs);
   const std::vector<ScheduledSequence> scheduled = scheduler_->schedule();
   if (scheduled.empty()) return collect(std::move(outputs));
-  runner_->run(scheduled, wanted_rows(scheduled),
-               [&](const LogitsRow& row, std::span<const float> logits) {
-                 RequestState& state = state_of(scheduled[row.scheduled_index]);
-                 take_logits(state, row.token_index, logits, outputs[state.sequence.id()]);
-               });
+  const Result<void> ran = runner_->run(
+      scheduled, wanted_rows(scheduled), [&](const LogitsRow& row, std::span<const float> logits) {
+        RequestState& state = state_of(scheduled[row.scheduled_index]);
+        take_logits(state, row.token_index, logits, outputs[state.sequence.id()]);
+      });
+  if (!ran) {
+    fail_all(ran.error(), outputs);
+    return collect(std::move(outputs));
+  }
   ++num_steps_;
   for (const ScheduledSequence& s : scheduled) {
     num_computed_tokens_ += s.num_new_tokens;
@@ -253,6 +261,16 @@ void EngineImpl::end_aborted(Outputs& outputs) {
     if (!state->aborted) continue;
     state->output.finish(FinishReason::kAbort, outputs[id]);
     scheduler_->remove(state->sequence);
+  }
+}
+
+void EngineImpl::fail_all(const Error& error, Outputs& outputs) {
+  health_ = error;
+  for (auto& [id, state] : requests_) {
+    RequestOutput& output = outputs[id];
+    if (output.finish_reason) continue;  // it ended in this very step
+    output.error = error.message;
+    state->output.finish(FinishReason::kError, output);
   }
 }
 

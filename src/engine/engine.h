@@ -52,8 +52,11 @@ class Engine {
   /// Ends a request as kAbort in the next step's outputs; an unknown or finished id is ignored.
   virtual void abort(RequestId request_id) = 0;
   virtual bool has_unfinished() const = 0;
-  /// Computes one batch and returns the news of every request it concerned.
+  /// Computes one batch and returns the news of every request it concerned. If the device is lost,
+  /// these are the ends of all requests, as kError.
   virtual std::vector<RequestOutput> step() = 0;
+  /// Error: the device is lost. Then add_request returns the same, and nothing is unfinished.
+  virtual Result<void> health() const = 0;
 };
 
 }  // namespace ernie

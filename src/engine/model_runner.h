@@ -5,8 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/scheduler.h"
-#include "model/model.h"
+#include "engine/step_inputs.h"
 
 namespace ernie {
 
@@ -14,12 +13,6 @@ namespace ernie {
 struct LogitsRow {
   size_t scheduled_index;  ///< in the step
   int64_t token_index;     ///< in the sequence; the logits predict token token_index + 1
-};
-
-struct RunnerLimits {
-  int64_t max_num_seqs = 16;
-  int64_t max_model_len = 0;
-  ModelLimits model;
 };
 
 /// Turns a scheduled step into a Batch on the device, runs the model, and brings logits back.
@@ -34,31 +27,25 @@ class ModelRunner {
   using LogitsConsumer = std::function<void(const LogitsRow&, std::span<const float> logits)>;
 
   /// Computes the step. Logits come in groups of at most max_logit_rows, so memory stays bounded
-  /// however many rows are wanted. `rows` in ascending order of scheduled_index.
-  void run(std::span<const ScheduledSequence> step, std::span<const LogitsRow> rows,
-           const LogitsConsumer& consume);
+  /// however many rows are wanted. `rows` in ascending order of scheduled_index. Allocates nothing.
+  /// Error: kDeviceLost; then some rows may not have been handed out.
+  Result<void> run(std::span<const ScheduledSequence> step, std::span<const LogitsRow> rows,
+                   const LogitsConsumer& consume);
 
  private:
-  ModelRunner(Backend& backend, Model& model, std::unique_ptr<KvCache> cache,
-              const RunnerLimits& limits)
-      : backend_(backend), model_(model), cache_(std::move(cache)), limits_(limits) {}
+  ModelRunner(Backend& backend, Model& model, std::unique_ptr<KvCache> cache)
+      : backend_(backend), model_(model), cache_(std::move(cache)) {}
 
-  Batch build_batch(std::span<const ScheduledSequence> step);
-  Tensor upload(const Tensor& buffer, std::span<const int32_t> values, const Shape& shape);
+  void find_batch_rows(std::span<const ScheduledSequence> step, std::span<const LogitsRow> rows);
+  std::span<const float> fetched_row(size_t i);
 
   Backend& backend_;
   Model& model_;
   std::unique_ptr<KvCache> cache_;
-  RunnerLimits limits_;
-
-  std::shared_ptr<void> device_memory_;
-  Tensor token_ids_, positions_, slot_mapping_;  // [max_tokens] I32
-  Tensor query_start_, context_lens_,
-      block_tables_;    // [max_num_seqs + 1], […], [… * max blocks] I32
-  Tensor logits_rows_;  // [max_logit_rows] I32
-  std::vector<int32_t> staging_;
-  std::vector<std::byte> raw_logits_;
-  std::vector<float> logits_;
+  std::unique_ptr<StepInputs> inputs_;
+  std::vector<int32_t> batch_rows_;                // of the wanted logits, in the batch
+  std::unique_ptr<std::byte[]> fetched_;           // [max_logit_rows, vocab_size] act
+  std::vector<float> converted_;                   // [vocab_size], for other types than F32
 };
 
 }  // namespace ernie

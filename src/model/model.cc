@@ -22,7 +22,7 @@ Result<std::unique_ptr<Model>> Model::load(const WeightSource& source, Backend& 
 }
 
 // Pre-norm decoder: x += attention(norm(x)); x += mlp_or_moe(norm(x)).
-Tensor Model::forward(const Batch& batch, KvCache& cache, ForwardObserver* observer) {
+Result<Tensor> Model::forward(const Batch& batch, KvCache& cache, ForwardObserver* observer) {
   const int64_t num_tokens = batch.num_tokens();
   ERNIE_CHECK(0 < num_tokens && num_tokens <= limits_.max_tokens, "{} tokens", num_tokens);
   const Tensor x = act_.hidden.rows(0, num_tokens);
@@ -33,7 +33,8 @@ Tensor Model::forward(const Batch& batch, KvCache& cache, ForwardObserver* obser
   backend_.rope_table(batch.positions, config_.rope_theta, act_.rope_table.rows(0, num_tokens));
   tell(observer, "embedding", -1, x);
   for (int64_t i = 0; i < config_.num_layers; ++i) {
-    const LayerWeights& layer = layer_weights(i);
+    ERNIE_TRY(const LayerWeights* weights, layer_weights(i));
+    const LayerWeights& layer = *weights;
     backend_.rms_norm(x, *layer.input_norm, config_.rms_norm_eps, normed);
     attention_block(i, layer, batch, cache, normed, branch);
     tell(observer, "attention", i, branch);
@@ -64,12 +65,13 @@ Tensor Model::logits(const Tensor& hidden, const Tensor& rows) {
   return out;
 }
 
-const LayerWeights& Model::layer_weights(int64_t layer) {
-  if (streamed_ == nullptr) return weights_.layers[static_cast<size_t>(layer)];
-  backend_.synchronize();  // the layer before may still be in use
+Result<const LayerWeights*> Model::layer_weights(int64_t layer) {
+  if (streamed_ == nullptr) return &weights_.layers[static_cast<size_t>(layer)];
+  ERNIE_TRY_VOID(backend_.synchronize());  // the layer before may still be in use
   weights_.layers.clear();
-  weights_.layers.push_back(load_layer(*streamed_, backend_, layer).value());
-  return weights_.layers.front();
+  ERNIE_TRY(LayerWeights loaded, load_layer(*streamed_, backend_, layer));
+  weights_.layers.push_back(std::move(loaded));
+  return &weights_.layers.front();
 }
 
 void Model::attention_block(int64_t layer, const LayerWeights& weights, const Batch& batch,

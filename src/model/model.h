@@ -53,9 +53,9 @@ class Model {
   }
 
   /// Computes the final normed hidden states [T, hidden_size], act, valid until the next forward,
-  /// and writes the batch's keys and values to the cache. T <= max_tokens. With stream_layers it
-  /// throws std::runtime_error if a layer does not fit.
-  Tensor forward(const Batch& batch, KvCache& cache, ForwardObserver* observer = nullptr);
+  /// and writes the batch's keys and values to the cache. T <= max_tokens. Error: the device is
+  /// lost, or with stream_layers a layer does not fit.
+  Result<Tensor> forward(const Batch& batch, KvCache& cache, ForwardObserver* observer = nullptr);
 
   /// Logits [N, vocab_size], act, of the rows of `hidden` that `rows` [N] I32 names; valid until
   /// the next call. N <= max_logit_rows.
@@ -65,7 +65,7 @@ class Model {
   Model(Backend& backend, const ModelConfig& config, const ModelLimits& limits)
       : backend_(backend), config_(config), limits_(limits) {}
 
-  const LayerWeights& layer_weights(int64_t layer);
+  Result<const LayerWeights*> layer_weights(int64_t layer);
   void attention_block(int64_t layer, const LayerWeights& weights, const Batch& batch,
                        KvCache& cache, const Tensor& x, const Tensor& out);
   void mlp_block(const MlpWeights& mlp, const Tensor& x, const Tensor& out);

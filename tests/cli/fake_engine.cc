@@ -115,6 +115,7 @@ class FakeEngine : public Engine {
   }
   bool has_unfinished() const override { return !queue_.empty(); }
 
+  Result<void> health() const override { return {}; }
   std::vector<RequestOutput> step() override {
     std::this_thread::sleep_for(std::chrono::microseconds(step_us_));
     std::vector<RequestOutput> outputs;

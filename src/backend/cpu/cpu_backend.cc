@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "backend/contracts.h"
 #include "backend/cpu/cpu_context.h"
 #include "backend/cpu/isa/select.h"
 
@@ -38,10 +37,11 @@ class CpuBackend final : public Backend {
   void copy_in(const void* host, const Tensor& device) override {
     std::memcpy(device.data, host, device.num_bytes());
   }
-  void copy_out(const Tensor& device, void* host) override {
+  Result<void> copy_out(const Tensor& device, void* host) override {
     std::memcpy(host, device.data, device.num_bytes());
+    return {};
   }
-  void synchronize() override {}
+  Result<void> synchronize() override { return {}; }
 
   Result<std::unique_ptr<KvCache>> allocate_kv_cache(const KvCacheShape& shape) override {
     ERNIE_TRY(std::shared_ptr<void> memory,
@@ -80,8 +80,7 @@ class CpuBackend final : public Backend {
     return OperandPtr(new CpuExperts(std::move(all)));
   }
 
-  void embed(const Tensor& token_ids, const Operand& table, const Tensor& out) override {
-    contracts::embed(token_ids, table, out, kAct);
+  void do_embed(const Tensor& token_ids, const Operand& table, const Tensor& out) override {
     const WeightRows& rows = rows_of(table);
     for (int64_t t = 0; t < out.dim(0); ++t) {
       const int64_t offset = token_ids.ptr<int32_t>()[t] * rows.num_columns;
@@ -90,8 +89,7 @@ class CpuBackend final : public Backend {
       }
     }
   }
-  void rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out) override {
-    contracts::rms_norm(x, weight, out, kAct);
+  void do_rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out) override {
     const int64_t width = weight.dim(0);
     context_.threads.run(x.dim(0), [&](int64_t t, int) {
       const float* row = x.ptr<float>() + t * width;
@@ -100,54 +98,44 @@ class CpuBackend final : public Backend {
                                         out.ptr<float>() + t * width);
     });
   }
-  void linear(const Tensor& x, const Operand& weight, const Tensor& out) override {
-    contracts::linear(x, weight, out, kAct);
+  void do_linear(const Tensor& x, const Operand& weight, const Tensor& out) override {
     cpu::linear(context_, x, rows_of(weight), out);
   }
-  void rope_table(const Tensor& positions, double theta, const Tensor& table) override {
-    contracts::rope_table(positions, table);
+  void do_rope_table(const Tensor& positions, double theta, const Tensor& table) override {
     cpu::rope_table(positions, theta, table);
   }
-  void rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) override {
-    contracts::rope(qkv, layout, table, kAct);
+  void do_rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) override {
     cpu::rope(context_, qkv, layout, table);
   }
-  void store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
+  void do_store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
                 KvCache& cache, int64_t layer) override {
-    contracts::store_kv(qkv, layout, slot_mapping, cache, layer, kAct);
     cpu::store_kv(qkv, layout, slot_mapping, static_cast<const CpuKvCache&>(cache), layer);
   }
-  void attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache, int64_t layer,
+  void do_attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache, int64_t layer,
                  const AttentionBatch& batch, const Tensor& out) override {
-    contracts::attention(qkv, layout, cache, layer, batch, out, kAct);
     cpu::attention(context_, qkv, layout, static_cast<const CpuKvCache&>(cache), layer, batch, out);
   }
-  void silu_mul(const Tensor& gate_up, const Tensor& out) override {
-    contracts::silu_mul(gate_up, out, kAct);
+  void do_silu_mul(const Tensor& gate_up, const Tensor& out) override {
     const int64_t width = out.dim(1);
     context_.threads.run(out.dim(0), [&](int64_t t, int) {
       const float* gate = gate_up.ptr<float>() + t * 2 * width;
       context_.kernels.silu_mul(gate, gate + width, width, out.ptr<float>() + t * width);
     });
   }
-  void add(const Tensor& x, const Tensor& y, const Tensor& out) override {
-    contracts::add(x, y, out, kAct);
+  void do_add(const Tensor& x, const Tensor& y, const Tensor& out) override {
     context_.kernels.add(x.ptr<float>(), y.ptr<float>(), out.shape.num_elements(),
                          out.ptr<float>());
   }
-  void route(const Tensor& logits, const Operand& bias, float norm_min, const Tensor& expert_ids,
+  void do_route(const Tensor& logits, const Operand& bias, float norm_min, const Tensor& expert_ids,
              const Tensor& expert_weights) override {
-    contracts::route(logits, bias, expert_ids, expert_weights);
     cpu::route(context_, logits, values_of(bias), norm_min, expert_ids, expert_weights);
   }
-  void experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
+  void do_experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
                const Operand& experts, const Tensor& out) override {
-    contracts::experts(x, expert_ids, expert_weights, experts, out, kAct);
     cpu::experts(context_, x, expert_ids, expert_weights, static_cast<const CpuExperts&>(experts),
                  out);
   }
-  void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) override {
-    contracts::gather_rows(x, rows, out, kAct);
+  void do_gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) override {
     for (int64_t i = 0; i < rows.dim(0); ++i) {
       const std::span<const float> source = x.row<float>(rows.ptr<int32_t>()[i]);
       std::copy(source.begin(), source.end(), out.row<float>(i).begin());

@@ -2,7 +2,6 @@
 
 #include <cstring>
 
-#include "backend/contracts.h"
 #include "backend/reference/operations.h"
 
 namespace ernie::reference {
@@ -30,10 +29,11 @@ class ReferenceBackend final : public Backend {
   void copy_in(const void* host, const Tensor& device) override {
     std::memcpy(device.data, host, device.num_bytes());
   }
-  void copy_out(const Tensor& device, void* host) override {
+  Result<void> copy_out(const Tensor& device, void* host) override {
     std::memcpy(host, device.data, device.num_bytes());
+    return {};
   }
-  void synchronize() override {}
+  Result<void> synchronize() override { return {}; }
   Result<std::unique_ptr<KvCache>> allocate_kv_cache(const KvCacheShape& shape) override {
     return std::unique_ptr<KvCache>(new ReferenceKvCache(shape, act_));
   }
@@ -60,57 +60,45 @@ class ReferenceBackend final : public Backend {
     return OperandPtr(new Experts(all));
   }
 
-  void embed(const Tensor& token_ids, const Operand& table, const Tensor& out) override {
-    contracts::embed(token_ids, table, out, act_);
+  void do_embed(const Tensor& token_ids, const Operand& table, const Tensor& out) override {
     reference::embed(token_ids, matrix(table), out);
   }
-  void rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out) override {
-    contracts::rms_norm(x, weight, out, act_);
+  void do_rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out) override {
     reference::rms_norm(x, vector(weight), eps, out);
   }
-  void linear(const Tensor& x, const Operand& weight, const Tensor& out) override {
-    contracts::linear(x, weight, out, act_);
+  void do_linear(const Tensor& x, const Operand& weight, const Tensor& out) override {
     reference::linear(x, matrix(weight), out);
   }
-  void rope_table(const Tensor& positions, double theta, const Tensor& table) override {
-    contracts::rope_table(positions, table);
+  void do_rope_table(const Tensor& positions, double theta, const Tensor& table) override {
     reference::rope_table(positions, theta, table);
   }
-  void rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) override {
-    contracts::rope(qkv, layout, table, act_);
+  void do_rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) override {
     reference::rope(qkv, layout, table);
   }
-  void store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
+  void do_store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
                 KvCache& cache, int64_t layer) override {
-    contracts::store_kv(qkv, layout, slot_mapping, cache, layer, act_);
     reference::store_kv(qkv, layout, slot_mapping, static_cast<ReferenceKvCache&>(cache), layer);
   }
-  void attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache, int64_t layer,
+  void do_attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache, int64_t layer,
                  const AttentionBatch& batch, const Tensor& out) override {
-    contracts::attention(qkv, layout, cache, layer, batch, out, act_);
     reference::attention(qkv, layout, static_cast<const ReferenceKvCache&>(cache), layer, batch,
                          out);
   }
-  void silu_mul(const Tensor& gate_up, const Tensor& out) override {
-    contracts::silu_mul(gate_up, out, act_);
+  void do_silu_mul(const Tensor& gate_up, const Tensor& out) override {
     reference::silu_mul(gate_up, out);
   }
-  void add(const Tensor& x, const Tensor& y, const Tensor& out) override {
-    contracts::add(x, y, out, act_);
+  void do_add(const Tensor& x, const Tensor& y, const Tensor& out) override {
     reference::add(x, y, out);
   }
-  void route(const Tensor& logits, const Operand& bias, float norm_min, const Tensor& expert_ids,
+  void do_route(const Tensor& logits, const Operand& bias, float norm_min, const Tensor& expert_ids,
              const Tensor& expert_weights) override {
-    contracts::route(logits, bias, expert_ids, expert_weights);
     reference::route(logits, vector(bias), norm_min, expert_ids, expert_weights);
   }
-  void experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
+  void do_experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
                const Operand& experts, const Tensor& out) override {
-    contracts::experts(x, expert_ids, expert_weights, experts, out, act_);
     reference::experts(x, expert_ids, expert_weights, static_cast<const Experts&>(experts), out);
   }
-  void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) override {
-    contracts::gather_rows(x, rows, out, act_);
+  void do_gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) override {
     reference::gather_rows(x, rows, out);
   }
 

@@ -42,6 +42,7 @@ class ChangingEngine : public Engine {
   }
   void abort(RequestId id) override { engine_->abort(id); }
   bool has_unfinished() const override { return engine_->has_unfinished(); }
+  Result<void> health() const override { return {}; }
   std::vector<RequestOutput> step() override { return engine_->step(); }
 
  private:

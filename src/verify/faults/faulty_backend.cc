@@ -57,8 +57,10 @@ class FaultyBackend final : public Backend {
     return real_->allocate(num_bytes);
   }
   void copy_in(const void* data, const Tensor& device) override { real_->copy_in(data, device); }
-  void copy_out(const Tensor& device, void* data) override { real_->copy_out(device, data); }
-  void synchronize() override { real_->synchronize(); }
+  Result<void> copy_out(const Tensor& device, void* data) override {
+    return real_->copy_out(device, data);
+  }
+  Result<void> synchronize() override { return real_->synchronize(); }
   Result<std::unique_ptr<KvCache>> allocate_kv_cache(const KvCacheShape& shape) override {
     ERNIE_TRY(auto cache, real_->allocate_kv_cache(shape));
     return std::unique_ptr<KvCache>(new KeptKvCache(std::move(cache), shape));
@@ -93,40 +95,40 @@ class FaultyBackend final : public Backend {
     return OperandPtr(std::move(operand));
   }
 
-  void embed(const Tensor& token_ids, const Operand& table, const Tensor& out) override {
+  void do_embed(const Tensor& token_ids, const Operand& table, const Tensor& out) override {
     if (!is("embed")) return real_->embed(token_ids, *kept(table).real, out);
     write(out, copied_rows(download_ids(*real_, token_ids), kept(table).values, table.dim(0)));
   }
-  void rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out) override {
+  void do_rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out) override {
     if (!is("rms_norm")) return real_->rms_norm(x, *kept(weight).real, eps, out);
     write(out, host::rms_norm(read(x), kept(weight).values, eps, mode(out)));
   }
-  void linear(const Tensor& x, const Operand& weight, const Tensor& out) override {
+  void do_linear(const Tensor& x, const Operand& weight, const Tensor& out) override {
     if (!is("linear")) return real_->linear(x, *kept(weight).real, out);
     write(out, host::linear(read(x), kept(weight).values, weight.dim(1), mode(out)));
   }
-  void rope_table(const Tensor& positions, double theta, const Tensor& table) override {
+  void do_rope_table(const Tensor& positions, double theta, const Tensor& table) override {
     if (!is("rope_table")) return real_->rope_table(positions, theta, table);
     write(table,
           host::rope_table(download_ids(*real_, positions), theta, table.dim(1), mode(table)));
   }
-  void rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) override {
+  void do_rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) override {
     if (!is("rope")) return real_->rope(qkv, layout, table);
     write(qkv, host::rope(read(qkv), layout, read(table), mode(qkv)));
   }
-  void store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
+  void do_store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
                 KvCache& cache, int64_t layer) override;
-  void attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache, int64_t layer,
+  void do_attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache, int64_t layer,
                  const AttentionBatch& batch, const Tensor& out) override;
-  void silu_mul(const Tensor& gate_up, const Tensor& out) override {
+  void do_silu_mul(const Tensor& gate_up, const Tensor& out) override {
     if (!is("silu_mul")) return real_->silu_mul(gate_up, out);
     write(out, host::silu_mul(read(gate_up), out.dim(1), mode(out)));
   }
-  void add(const Tensor& x, const Tensor& y, const Tensor& out) override {
+  void do_add(const Tensor& x, const Tensor& y, const Tensor& out) override {
     if (!is("add")) return real_->add(x, y, out);
     write(out, host::add(read(x), read(y), mode(out)));
   }
-  void route(const Tensor& logits, const Operand& bias, float norm_min, const Tensor& expert_ids,
+  void do_route(const Tensor& logits, const Operand& bias, float norm_min, const Tensor& expert_ids,
              const Tensor& expert_weights) override {
     if (!is("route")) {
       return real_->route(logits, *kept(bias).real, norm_min, expert_ids, expert_weights);
@@ -136,7 +138,7 @@ class FaultyBackend final : public Backend {
     real_->copy_in(routing.ids.data(), expert_ids);
     write(expert_weights, routing.weights);
   }
-  void experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
+  void do_experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
                const Operand& experts, const Tensor& out) override {
     if (!is("experts")) {
       return real_->experts(x, expert_ids, expert_weights, *kept(experts).real, out);
@@ -145,7 +147,7 @@ class FaultyBackend final : public Backend {
     write(out,
           host::experts(read(x), routing, expert_ids.dim(1), kept(experts).experts, mode(out)));
   }
-  void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) override {
+  void do_gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) override {
     if (!is("gather_rows")) return real_->gather_rows(x, rows, out);
     write(out, copied_rows(download_ids(*real_, rows), read(x), x.dim(0)));
   }
@@ -159,7 +161,7 @@ class FaultyBackend final : public Backend {
   void write(const Tensor& tensor, const Values& values) const {
     const Array array = upload(*real_, values, tensor.shape, tensor.dtype);
     std::vector<std::byte> bytes(tensor.num_bytes());
-    real_->copy_out(array.tensor, bytes.data());
+    real_->copy_out(array.tensor, bytes.data()).value();
     real_->copy_in(bytes.data(), tensor);
   }
   Values copied_rows(std::vector<int32_t> rows, const Values& source, int64_t num_rows) const {
@@ -175,7 +177,7 @@ class FaultyBackend final : public Backend {
   DType store_;
 };
 
-void FaultyBackend::store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
+void FaultyBackend::do_store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
                              KvCache& cache, int64_t layer) {
   KeptKvCache& mirror = kept(cache);
   Values rows = read(qkv);
@@ -214,7 +216,7 @@ void FaultyBackend::store_kv(const Tensor& qkv, const QkvLayout& layout, const T
   real_->store_kv(spoiled.tensor, layout, spoiled_slots.tensor, *mirror.real, layer);
 }
 
-void FaultyBackend::attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache,
+void FaultyBackend::do_attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache,
                               int64_t layer, const AttentionBatch& batch, const Tensor& out) {
   const KeptKvCache& mirror = kept(cache);
   if (!is("attention")) {

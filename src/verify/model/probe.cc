@@ -180,7 +180,7 @@ Values ModelProbe::run(const std::vector<Chunk>& chunks, ForwardObserver* observ
           .context_lens = to_device(context_lens, {num_seqs}),
           .block_tables = to_device(tables, {num_seqs, static_cast<int64_t>(max_blocks)}),
           .max_context_len = *std::max_element(context_lens.begin(), context_lens.end())}};
-  return logits_of(model_->forward(batch, *cache_, observer));
+  return logits_of(model_->forward(batch, *cache_, observer).value());
 }
 
 std::vector<Trace> trace_sequences(ModelProbe& probe, const std::vector<TraceRequest>& requests) {

@@ -21,7 +21,7 @@ Array allocate(Backend& backend, const Shape& shape, DType dtype) {
 template <typename T>
 std::vector<T> copy_out(Backend& backend, const Tensor& tensor) {
   std::vector<T> values(static_cast<size_t>(tensor.shape.num_elements()));
-  backend.copy_out(tensor, values.data());
+  backend.copy_out(tensor, values.data()).value();
   return values;
 }
 
