@@ -32,7 +32,7 @@ class Tracer {
 
   void step() {
     for (const RequestOutput& output : engine_.step()) {
-      Trace& trace = traces_[index_of_.at(output.request_id)];
+      RequestTrace& trace = traces_[index_of_.at(output.request_id)];
       trace.text += output.text;
       for (const TokenLogprob& logprob : output.prompt_logprobs) {
         trace.prompt_logprobs.push_back(std::bit_cast<uint32_t>(logprob.logprob));
@@ -46,12 +46,12 @@ class Tracer {
     while (engine_.has_unfinished()) step();
   }
 
-  std::vector<Trace> take() { return std::move(traces_); }
+  std::vector<RequestTrace> take() { return std::move(traces_); }
 
  private:
   Engine& engine_;
   const std::vector<GenerationRequest>& requests_;
-  std::vector<Trace> traces_;
+  std::vector<RequestTrace> traces_;
   std::map<RequestId, size_t> index_of_;
 };
 
@@ -66,8 +66,8 @@ std::vector<size_t> random_order(size_t count, uint64_t seed) {
   return order;
 }
 
-std::optional<Departure> compare_tokens(const Trace& expected, const Trace& got) {
-  const auto id_of = [](const Trace& trace, size_t i) {
+std::optional<Departure> compare_tokens(const RequestTrace& expected, const RequestTrace& got) {
+  const auto id_of = [](const RequestTrace& trace, size_t i) {
     return i < trace.tokens.size() ? fmt::to_string(trace.tokens[i].token_id) : "the end";
   };
   for (size_t i = 0; i < std::max(expected.tokens.size(), got.tokens.size()); ++i) {
@@ -86,7 +86,7 @@ std::optional<Departure> compare_tokens(const Trace& expected, const Trace& got)
   return std::nullopt;
 }
 
-std::optional<Departure> compare(const Trace& expected, const Trace& got) {
+std::optional<Departure> compare(const RequestTrace& expected, const RequestTrace& got) {
   const auto [a, b] =
       std::mismatch(expected.prompt_logprobs.begin(), expected.prompt_logprobs.end(),
                     got.prompt_logprobs.begin(), got.prompt_logprobs.end());
@@ -108,21 +108,21 @@ std::optional<Departure> compare(const Trace& expected, const Trace& got) {
   return std::nullopt;
 }
 
-int64_t num_tokens(const std::vector<Trace>& traces) {
+int64_t num_tokens(const std::vector<RequestTrace>& traces) {
   int64_t count = 0;
-  for (const Trace& trace : traces) count += static_cast<int64_t>(trace.tokens.size());
+  for (const RequestTrace& trace : traces) count += static_cast<int64_t>(trace.tokens.size());
   return count;
 }
 
 /// Runs a variant and compares it with `expected`, or sets that if it is empty.
 VariantResult run_variant(const Variant& variant, const DeterminismRun& run, uint64_t order_seed,
-                          const EngineFactory& make_engine, std::vector<Trace>& expected) {
+                          const EngineFactory& make_engine, std::vector<RequestTrace>& expected) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
   VariantResult result{.variant = variant};
   auto engine = make_engine(variant);
   auto traces = engine ? trace_requests(**engine, run.requests, variant.arrival, order_seed)
-                       : Result<std::vector<Trace>>(engine.error());
+                       : Result<std::vector<RequestTrace>>(engine.error());
   if (!traces) {
     result.error = traces.error();
     return result;
@@ -135,7 +135,7 @@ VariantResult run_variant(const Variant& variant, const DeterminismRun& run, uin
   return result;
 }
 
-size_t canary_request(const DeterminismRun& run, const std::vector<Trace>& expected,
+size_t canary_request(const DeterminismRun& run, const std::vector<RequestTrace>& expected,
                       uint64_t counter) {
   const size_t count = run.requests.size();
   const double draw = philox_uniform(run.options.seed, kCanaryStream, counter);
@@ -148,10 +148,10 @@ size_t canary_request(const DeterminismRun& run, const std::vector<Trace>& expec
 }
 
 /// One bit of one logit, in what was recorded.
-Canary flip_a_bit(const DeterminismRun& run, const std::vector<Trace>& expected) {
-  Canary canary{
+RequestCanary flip_a_bit(const DeterminismRun& run, const std::vector<RequestTrace>& expected) {
+  RequestCanary canary{
       {"the lowest bit of one logit", "某个 logit 的最低位"}, canary_request(run, expected, 0), {}};
-  std::vector<Trace> changed = expected;
+  std::vector<RequestTrace> changed = expected;
   if (!changed[canary.request].tokens.empty()) {
     changed[canary.request].tokens.back().logit_bits ^= 1;
   }
@@ -160,9 +160,10 @@ Canary flip_a_bit(const DeterminismRun& run, const std::vector<Trace>& expected)
 }
 
 /// One token of one prompt, computed in a batch with the others.
-Result<Canary> change_a_prompt(DeterminismRun& run, const std::vector<Trace>& expected,
-                               const Variant& variant, const EngineFactory& make_engine) {
-  Canary canary{
+Result<RequestCanary> change_a_prompt(DeterminismRun& run,
+                                      const std::vector<RequestTrace>& expected,
+                                      const Variant& variant, const EngineFactory& make_engine) {
+  RequestCanary canary{
       {"one token of one prompt", "某个提示词的一个 token"}, canary_request(run, expected, 1), {}};
   std::vector<GenerationRequest> changed = run.requests;
   TokenId& last = changed[canary.request].prompt_ids.back();
@@ -177,15 +178,15 @@ Result<Canary> change_a_prompt(DeterminismRun& run, const std::vector<Trace>& ex
 
 bool DeterminismRun::passed() const {
   const auto passed = [](const VariantResult& result) { return result.passed(); };
-  const auto caught = [](const Canary& canary) { return canary.caught(); };
+  const auto caught = [](const RequestCanary& canary) { return canary.caught(); };
   return !variants.empty() && variants[0].num_tokens > 0 && !canaries.empty() &&
          std::all_of(variants.begin(), variants.end(), passed) &&
          std::all_of(canaries.begin(), canaries.end(), caught);
 }
 
-Result<std::vector<Trace>> trace_requests(Engine& engine,
-                                          const std::vector<GenerationRequest>& requests,
-                                          Arrival arrival, uint64_t order_seed) {
+Result<std::vector<RequestTrace>> trace_requests(Engine& engine,
+                                                 const std::vector<GenerationRequest>& requests,
+                                                 Arrival arrival, uint64_t order_seed) {
   Tracer tracer(engine, requests);
   std::vector<size_t> order = random_order(requests.size(), order_seed);
   if (arrival != Arrival::kRandom) std::sort(order.begin(), order.end());
@@ -200,7 +201,8 @@ Result<std::vector<Trace>> trace_requests(Engine& engine,
   return tracer.take();
 }
 
-std::vector<Departure> compare(const std::vector<Trace>& expected, const std::vector<Trace>& got) {
+std::vector<Departure> compare(const std::vector<RequestTrace>& expected,
+                               const std::vector<RequestTrace>& got) {
   std::vector<Departure> departures;
   for (size_t i = 0; i < expected.size(); ++i) {
     auto departure = compare(expected[i], got[i]);
@@ -224,7 +226,7 @@ Result<DeterminismRun> run_determinism(const DeterminismOptions& options, const 
         {config.num_layers, 1, 1, config.num_kv_heads, config.head_dim}));
   }
   const std::vector<Variant> variants = make_variants(base, device, options, token_bytes);
-  std::vector<Trace> expected;
+  std::vector<RequestTrace> expected;
   for (const Variant& variant : variants) {
     if (progress) progress(run.variants.size(), variants.size(), variant);
     const uint64_t order_seed = options.seed + run.variants.size();
@@ -233,7 +235,7 @@ Result<DeterminismRun> run_determinism(const DeterminismOptions& options, const 
     if (error) return *error;
   }
   run.canaries.push_back(flip_a_bit(run, expected));
-  ERNIE_TRY(Canary canary, change_a_prompt(run, expected, base, make_engine));
+  ERNIE_TRY(RequestCanary canary, change_a_prompt(run, expected, base, make_engine));
   run.canaries.push_back(std::move(canary));
   return run;
 }

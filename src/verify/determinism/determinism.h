@@ -33,7 +33,7 @@ struct Variant {
 };
 
 /// All that one request gave, as bits.
-struct Trace {
+struct RequestTrace {
   std::vector<TokenRecord> tokens;
   std::vector<uint32_t> prompt_logprobs;  ///< bits of each
   std::string text, finish_reason, error;
@@ -60,7 +60,7 @@ struct VariantResult {
 };
 
 /// A deliberate difference that the comparison must find, in one request.
-struct Canary {
+struct RequestCanary {
   report::Text name;
   size_t request = 0;
   std::vector<Departure> found;
@@ -81,7 +81,7 @@ struct DeterminismRun {
   DeterminismOptions options;
   std::vector<GenerationRequest> requests;
   std::vector<VariantResult> variants;  ///< the first one is what the others are compared with
-  std::vector<Canary> canaries;
+  std::vector<RequestCanary> canaries;
   bool passed() const;
 };
 
@@ -103,12 +103,13 @@ std::vector<Variant> make_variants(const Variant& base, const std::string& devic
                                    const DeterminismOptions& options, int64_t token_bytes);
 
 /// Traces of the requests, in their order. `order_seed` decides about random arrival.
-Result<std::vector<Trace>> trace_requests(Engine& engine,
-                                          const std::vector<GenerationRequest>& requests,
-                                          Arrival arrival, uint64_t order_seed);
+Result<std::vector<RequestTrace>> trace_requests(Engine& engine,
+                                                 const std::vector<GenerationRequest>& requests,
+                                                 Arrival arrival, uint64_t order_seed);
 
 /// At most one departure for each request.
-std::vector<Departure> compare(const std::vector<Trace>& expected, const std::vector<Trace>& got);
+std::vector<Departure> compare(const std::vector<RequestTrace>& expected,
+                               const std::vector<RequestTrace>& got);
 
 /// Error: the first variant cannot run.
 Result<DeterminismRun> run_determinism(const DeterminismOptions& options, const Variant& base,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <new>
 #include <set>
 
 #include "checkpoint/checkpoint.h"
@@ -80,7 +81,7 @@ TEST(Determinism, TheCpuDeviceIsTheSameInEveryVariant) {
   EXPECT_LT(variant_of(run, "max-num-seqs=8").counters.num_steps,
             run.variants[0].counters.num_steps);
   ASSERT_EQ(run.canaries.size(), 2u);
-  for (const Canary& canary : run.canaries) EXPECT_TRUE(canary.caught()) << canary.name.en;
+  for (const RequestCanary& canary : run.canaries) EXPECT_TRUE(canary.caught()) << canary.name.en;
 }
 
 TEST(Determinism, TheSmallestRunPreemptsToo) {
@@ -163,26 +164,42 @@ TEST(Determinism, AVariantThatCannotRunOrTestsNothingFails) {
 }
 
 TEST(Determinism, EveryPartOfATraceIsCompared) {
-  Trace trace{{{1, 2, {}}, {3, 4, {}}}, {5}, "text", "stop", ""};
+  RequestTrace trace{{{1, 2, {}}, {3, 4, {}}}, {5}, "text", "stop", ""};
   const auto first_after = [&](const auto& change) {
-    Trace changed = trace;
+    RequestTrace changed = trace;
     change(changed);
     const auto found = compare({trace, trace}, {trace, changed});
     return found.empty() ? ""
                          : fmt::format("{} {} {}", found[0].request, found[0].token, found[0].what);
   };
-  EXPECT_EQ(first_after([](Trace&) {}), "");
-  EXPECT_EQ(first_after([](Trace& t) { t.tokens[1].token_id = 0; }), "1 1 token");
-  EXPECT_EQ(first_after([](Trace& t) { t.tokens.pop_back(); }), "1 1 token");
-  EXPECT_EQ(first_after([](Trace& t) { t.tokens.push_back({}); }), "1 2 token");
-  EXPECT_EQ(first_after([](Trace& t) { t.tokens[0].logit_bits ^= 1; }), "1 0 logit");
-  EXPECT_EQ(first_after([](Trace& t) { t.tokens[0].row_digest[7] = std::byte{1}; }),
+  EXPECT_EQ(first_after([](RequestTrace&) {}), "");
+  EXPECT_EQ(first_after([](RequestTrace& t) { t.tokens[1].token_id = 0; }), "1 1 token");
+  EXPECT_EQ(first_after([](RequestTrace& t) { t.tokens.pop_back(); }), "1 1 token");
+  EXPECT_EQ(first_after([](RequestTrace& t) { t.tokens.push_back({}); }), "1 2 token");
+  EXPECT_EQ(first_after([](RequestTrace& t) { t.tokens[0].logit_bits ^= 1; }), "1 0 logit");
+  EXPECT_EQ(first_after([](RequestTrace& t) { t.tokens[0].row_digest[7] = std::byte{1}; }),
             "1 0 row of logits");
-  EXPECT_EQ(first_after([](Trace& t) { t.prompt_logprobs[0] ^= 1; }), "1 1 prompt log-probability");
-  EXPECT_EQ(first_after([](Trace& t) { t.prompt_logprobs.clear(); }), "1 1 prompt log-probability");
-  EXPECT_EQ(first_after([](Trace& t) { t.text += "x"; }), "1 2 text");
-  EXPECT_EQ(first_after([](Trace& t) { t.finish_reason = "length"; }), "1 2 finish reason");
-  EXPECT_EQ(first_after([](Trace& t) { t.error = "x"; }), "1 2 finish reason");
+  EXPECT_EQ(first_after([](RequestTrace& t) { t.prompt_logprobs[0] ^= 1; }),
+            "1 1 prompt log-probability");
+  EXPECT_EQ(first_after([](RequestTrace& t) { t.prompt_logprobs.clear(); }),
+            "1 1 prompt log-probability");
+  EXPECT_EQ(first_after([](RequestTrace& t) { t.text += "x"; }), "1 2 text");
+  EXPECT_EQ(first_after([](RequestTrace& t) { t.finish_reason = "length"; }), "1 2 finish reason");
+  EXPECT_EQ(first_after([](RequestTrace& t) { t.error = "x"; }), "1 2 finish reason");
+}
+
+/// Throws as an allocation in the middle of a check would.
+void run_out_of_memory(std::vector<RequestTrace> traces) {
+  for (RequestTrace& trace : traces) {
+    trace.prompt_logprobs = {0, 1, 2};
+    trace.text = "text that is too long to be kept inside of a string object";
+  }
+  if (!traces.empty()) throw std::bad_alloc();
+}
+
+// As Traces.OfTheModelAreFreedAsWhatTheyAre in verify/model/trace_test.cc.
+TEST(Traces, OfRequestsAreFreedAsWhatTheyAre) {
+  EXPECT_THROW(run_out_of_memory(std::vector<RequestTrace>(3)), std::bad_alloc);
 }
 
 TEST(DeterminismRequests, AreOfAllKindsAndValid) {

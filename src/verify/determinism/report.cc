@@ -96,7 +96,7 @@ report::Section canary_section(const DeterminismRun& run) {
                           {{"request", "请求"}, true},
                           {{"found as", "发现为"}},
                           {{"", ""}}}};
-  for (const Canary& canary : run.canaries) {
+  for (const RequestCanary& canary : run.canaries) {
     std::string found;
     for (const Departure& departure : canary.found) {
       found += fmt::format("{}request {}, token {}, {}", found.empty() ? "" : "; ",
@@ -182,7 +182,7 @@ json::object determinism_to_json(const DeterminismRun& run,
                                  const report::Environment& environment) {
   json::array variants, canaries;
   for (const VariantResult& result : run.variants) variants.push_back(variant_to_json(result));
-  for (const Canary& canary : run.canaries) {
+  for (const RequestCanary& canary : run.canaries) {
     canaries.push_back({{"name", canary.name.en},
                         {"request", canary.request},
                         {"caught", canary.caught()},

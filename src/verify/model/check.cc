@@ -106,13 +106,13 @@ std::vector<PromptRuns> run_prompts(ModelProbe& device, std::vector<PromptTruth>
   std::vector<PromptRuns> all(truths.size());
   for (size_t p = 0; p < all.size(); ++p) all[p].truth = std::move(truths[p]);
   // One pass: plan_of(prompt's runs, its seed), kept in the member `to`.
-  const auto pass = [&](Trace PromptRuns::*to, const auto& plan_of) {
-    std::vector<TraceRequest> requests;
+  const auto pass = [&](PassTrace PromptRuns::*to, const auto& plan_of) {
+    std::vector<PassRequest> requests;
     for (size_t p = 0; p < all.size(); ++p) {
-      const Trace& truth = all[p].truth.truth;
+      const PassTrace& truth = all[p].truth.truth;
       requests.push_back({truth.ids, truth.positions, plan_of(all[p], first_seed + 2 * p)});
     }
-    std::vector<Trace> traces = trace_sequences(device, requests);
+    std::vector<PassTrace> traces = trace_sequences(device, requests);
     for (size_t p = 0; p < all.size(); ++p) all[p].*to = std::move(traces[p]);
   };
   pass(&PromptRuns::free, [](const PromptRuns&, uint64_t) { return TapPlan(); });
@@ -272,8 +272,8 @@ ModelCheck ModelJudge::verdict() const {
   return check;
 }
 
-Canary try_canary(const CheckContext& context, PromptRuns runs, const ModelCheck& green,
-                  uint64_t seed) {
+ValueCanary try_canary(const CheckContext& context, PromptRuns runs, const ModelCheck& green,
+                       uint64_t seed) {
   Random random(seed);
   std::vector<const PlaceResult*> candidates;
   for (const PlaceResult& place : green.places) {
@@ -284,7 +284,7 @@ Canary try_canary(const CheckContext& context, PromptRuns runs, const ModelCheck
   if (candidates.empty()) return {};
   const PlaceResult& chosen =
       *candidates[static_cast<size_t>(random.below(static_cast<int64_t>(candidates.size())))];
-  Canary canary{.place = chosen.place};
+  ValueCanary canary{.place = chosen.place};
   Values& got = runs.alone.taps.at(canary.place);
   const Values& want = runs.truth.truth.taps.at(canary.place);
   canary.row = random.below(want.rows);

@@ -26,9 +26,9 @@ struct CheckContext {
 /// All passes over one prompt.
 struct PromptRuns {
   PromptTruth truth;
-  Trace free;   ///< the device by itself
-  Trace alone;  ///< every stage from the truth's values
-  Trace noisy;  ///< by itself with errors of the stages' budgets added
+  PassTrace free;   ///< the device by itself
+  PassTrace alone;  ///< every stage from the truth's values
+  PassTrace noisy;  ///< by itself with errors of the stages' budgets added
   std::map<Place, Conditioning> conditioning;
 };
 
@@ -71,7 +71,7 @@ struct Check {
   bool passed = false;
 };
 
-struct Canary {
+struct ValueCanary {
   Place place;
   int64_t row = 0, column = 0;
   double change = 0;  ///< what was added to a single value
@@ -86,9 +86,9 @@ struct ModelCheck {
   std::optional<DistributionFigures> original;  ///< of the original in bfloat16
   std::vector<Check> checks;
   int64_t num_prompts = 0, num_tokens = 0, num_comparisons = 0;
-  std::optional<Place> departure;  ///< first point that is wrong
-  report::Text departure_words;    ///< the same in plain words; empty if nothing is wrong
-  std::optional<Canary> canary;    ///< absent where the check is red anyway
+  std::optional<Place> departure;     ///< first point that is wrong
+  report::Text departure_words;       ///< the same in plain words; empty if nothing is wrong
+  std::optional<ValueCanary> canary;  ///< absent where the check is red anyway
   bool passed = false;
 };
 
@@ -122,7 +122,7 @@ class ModelJudge {
 
 /// Adds an error just beyond the budget to one value of `runs` and says whether the verdict turns
 /// red, as it must.
-Canary try_canary(const CheckContext& context, PromptRuns runs, const ModelCheck& green,
-                  uint64_t seed);
+ValueCanary try_canary(const CheckContext& context, PromptRuns runs, const ModelCheck& green,
+                       uint64_t seed);
 
 }  // namespace ernie::verify

@@ -28,8 +28,8 @@ Values rows_of(const Values& all, const Segment& segment) {
 
 class TapRecorder final : public ForwardObserver {
  public:
-  TapRecorder(Backend& backend, int64_t num_layers, const std::vector<TraceRequest>& requests,
-              std::vector<Trace>& traces)
+  TapRecorder(Backend& backend, int64_t num_layers, const std::vector<PassRequest>& requests,
+              std::vector<PassTrace>& traces)
       : backend_(backend), num_layers_(num_layers), requests_(requests), traces_(traces) {}
 
   void begin_step(std::vector<Segment> segments) { segments_ = std::move(segments); }
@@ -88,8 +88,8 @@ class TapRecorder final : public ForwardObserver {
 
   Backend& backend_;
   int64_t num_layers_;
-  const std::vector<TraceRequest>& requests_;
-  std::vector<Trace>& traces_;
+  const std::vector<PassRequest>& requests_;
+  std::vector<PassTrace>& traces_;
   std::vector<Segment> segments_;
 };
 
@@ -183,9 +183,10 @@ Values ModelProbe::run(const std::vector<Chunk>& chunks, ForwardObserver* observ
   return logits_of(model_->forward(batch, *cache_, observer).value());
 }
 
-std::vector<Trace> trace_sequences(ModelProbe& probe, const std::vector<TraceRequest>& requests) {
-  std::vector<Trace> traces;
-  for (const TraceRequest& request : requests) {
+std::vector<PassTrace> trace_sequences(ModelProbe& probe,
+                                       const std::vector<PassRequest>& requests) {
+  std::vector<PassTrace> traces;
+  for (const PassRequest& request : requests) {
     traces.push_back({request.ids, request.positions, {}});
   }
   TapRecorder recorder(probe.backend(), probe.config().num_layers, requests, traces);
@@ -196,7 +197,7 @@ std::vector<Trace> trace_sequences(ModelProbe& probe, const std::vector<TraceReq
     // As many tokens as a step holds, of this sequence and of those behind it.
     for (int64_t room = probe.options().max_tokens, row = 0;
          room > 0 && sequence < requests.size();) {
-      const TraceRequest& request = requests[sequence];
+      const PassRequest& request = requests[sequence];
       const size_t end = std::min(request.ids.size(), done + static_cast<size_t>(room));
       const auto from = static_cast<std::ptrdiff_t>(done), to = static_cast<std::ptrdiff_t>(end);
       chunks.push_back({sequence,

@@ -73,7 +73,7 @@ struct TapPlan {
 };
 
 /// A sequence to run, and how. The vectors must outlive the call.
-struct TraceRequest {
+struct PassRequest {
   const std::vector<int32_t>& ids;
   const std::vector<int32_t>& positions;
   TapPlan plan;
@@ -81,6 +81,6 @@ struct TraceRequest {
 
 /// Forgets every sequence, runs these, in steps of at most max_tokens of all of them together, and
 /// records every point of each. A model whose layers are streamed is read once a step.
-std::vector<Trace> trace_sequences(ModelProbe& probe, const std::vector<TraceRequest>& requests);
+std::vector<PassTrace> trace_sequences(ModelProbe& probe, const std::vector<PassRequest>& requests);
 
 }  // namespace ernie::verify

@@ -71,7 +71,7 @@ class Recording final : public Truth {
   Result<std::vector<PromptTruth>> prompts(size_t begin, size_t end) override {
     std::vector<PromptTruth> all;
     for (size_t index = begin; index < end; ++index) {
-      ERNIE_TRY(Trace truth, trace(index, run_));
+      ERNIE_TRY(PassTrace truth, trace(index, run_));
       all.push_back({std::move(truth), std::nullopt});
       if (run_ == DType::kF32 && has_run(index, DType::kBF16)) {
         ERNIE_TRY(all.back().yardstick, trace(index, DType::kBF16));
@@ -136,8 +136,8 @@ class Recording final : public Truth {
     return values;
   }
 
-  Result<Trace> trace(size_t index, DType run) const {
-    Trace trace;
+  Result<PassTrace> trace(size_t index, DType run) const {
+    PassTrace trace;
     ERNIE_TRY(trace.ids, ints(fmt::format("prompt{}.ids", index), config_.vocab_size));
     ERNIE_TRY(trace.positions, ints(fmt::format("prompt{}.positions", index), INT32_MAX));
     const auto rows = static_cast<int64_t>(trace.ids.size());

@@ -240,7 +240,7 @@ Text summary_of(const ModelRun& run) {
                       check.num_comparisons)};
 }
 
-Paragraph canary_words(const Canary& canary) {
+Paragraph canary_words(const ValueCanary& canary) {
   const Text where = place_words(canary.place);
   return {{fmt::format("Proof that the check can turn red: {} added to value [{}, {}] of {}: {}.",
                        format_number(canary.change), canary.row, canary.column, where.en,

@@ -81,7 +81,7 @@ int64_t columns_of(const ModelConfig& config, Stage stage);
 using Taps = std::map<Place, Values>;
 
 /// One sequence, computed in one prefill.
-struct Trace {
+struct PassTrace {
   std::vector<int32_t> ids, positions;
   Taps taps;
 };

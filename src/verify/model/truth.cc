@@ -17,12 +17,12 @@ class ComputedTruth final : public Truth {
   DType act() const override { return act_; }
   bool is_recorded() const override { return false; }
   Result<std::vector<PromptTruth>> prompts(size_t begin, size_t end) override {
-    std::vector<TraceRequest> requests;
+    std::vector<PassRequest> requests;
     for (size_t p = begin; p < end; ++p) {
       requests.push_back({prompts_[p].ids, prompts_[p].positions, {}});
     }
     std::vector<PromptTruth> truths;
-    for (Trace& trace : trace_sequences(probe_, requests)) {
+    for (PassTrace& trace : trace_sequences(probe_, requests)) {
       truths.push_back({std::move(trace), std::nullopt});
     }
     return truths;

@@ -19,8 +19,8 @@ struct Prompt {
 
 /// The truth of one prompt, and if known how far the original itself is from it in bfloat16.
 struct PromptTruth {
-  Trace truth;
-  std::optional<Trace> yardstick;
+  PassTrace truth;
+  std::optional<PassTrace> yardstick;
 };
 
 class Truth {
