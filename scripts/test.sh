@@ -11,6 +11,7 @@ check() {  # check NAME COMMAND...: one test outside CTest
   if "${@:2}"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: $1"; fi
 }
 check "includes" python3 scripts/check_includes.py
+check "type names" python3 scripts/check_type_names.py
 check "fuzzing, 10 s a target" ./scripts/fuzz.sh --seconds 10
 ctest --preset release -j "$(nproc)" 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
