@@ -25,26 +25,26 @@ int64_t max_macs(const SuiteOptions& options) {
 }
 
 /// One worker's backends.
-struct Bench {
+struct WorkerBackends {
   std::unique_ptr<Backend> device, twin, oracle;
   HostFunctions host;
 };
 
-Result<Bench> make_bench(const SuiteOptions& options, const Fault* fault) {
-  Bench bench;
+Result<WorkerBackends> make_backends(const SuiteOptions& options, const Fault* fault) {
+  WorkerBackends backends;
   BackendOptions backend = options.backend;
   backend.num_threads = 1;
-  ERNIE_TRY(bench.device, make_backend(options.device, backend));
+  ERNIE_TRY(backends.device, make_backend(options.device, backend));
   backend.num_threads = kTwinThreads;
-  ERNIE_TRY(bench.twin, make_backend(options.device, backend));
-  ERNIE_TRY(bench.oracle, make_backend("reference", {.dtype = DType::kF64}));
+  ERNIE_TRY(backends.twin, make_backend(options.device, backend));
+  ERNIE_TRY(backends.oracle, make_backend("reference", {.dtype = DType::kF64}));
   if (fault != nullptr) {
     const DType store = options.backend.dtype;
-    bench.device = make_faulty_backend(std::move(bench.device), *fault, store);
-    bench.twin = make_faulty_backend(std::move(bench.twin), *fault, store);
+    backends.device = make_faulty_backend(std::move(backends.device), *fault, store);
+    backends.twin = make_faulty_backend(std::move(backends.twin), *fault, store);
   }
-  bench.host = fault != nullptr ? faulty_functions(*fault) : engine_functions();
-  return bench;
+  backends.host = fault != nullptr ? faulty_functions(*fault) : engine_functions();
+  return backends;
 }
 
 Result<std::vector<OperationCases>> chosen_operations(const SuiteOptions& options) {
@@ -72,8 +72,8 @@ class Workers {
   Workers(const std::vector<CaseGroup>& groups, const SuiteProgress& progress)
       : groups_(groups), progress_(progress), results_(groups.size()) {}
 
-  void work(const Bench& bench) {
-    Rig rig(*bench.device, *bench.twin, *bench.oracle, bench.host);
+  void work(const WorkerBackends& backends) {
+    Rig rig(*backends.device, *backends.twin, *backends.oracle, backends.host);
     try {
       for (size_t i = next_++; i < groups_.size() && !failed_; i = next_++) {
         groups_[i].run(rig, [&](CaseResult result) { results_[i].push_back(std::move(result)); });
@@ -123,13 +123,13 @@ Result<SuiteResults> run_suite(const SuiteOptions& options, const SuiteProgress&
                                const Fault* fault) {
   const auto start = std::chrono::steady_clock::now();
   ERNIE_TRY(const std::vector<OperationCases> chosen, chosen_operations(options));
-  std::vector<Bench> benches;
+  std::vector<WorkerBackends> by_worker;
   for (int i = 0; i < std::max(options.num_workers, 1); ++i) {
-    ERNIE_TRY(Bench bench, make_bench(options, fault));
-    benches.push_back(std::move(bench));
+    ERNIE_TRY(WorkerBackends backends, make_backends(options, fault));
+    by_worker.push_back(std::move(backends));
   }
-  SuiteResults results{.device_description = benches[0].device->describe(),
-                       .act = benches[0].device->activation_dtype(),
+  SuiteResults results{.device_description = by_worker[0].device->describe(),
+                       .act = by_worker[0].device->activation_dtype(),
                        .store = options.backend.dtype};
   const Plan plan{options.suite, options.seed, results.act, results.store, max_macs(options)};
   std::vector<CaseGroup> groups;
@@ -139,10 +139,10 @@ Result<SuiteResults> run_suite(const SuiteOptions& options, const SuiteProgress&
   }
   Workers workers(groups, progress);
   std::vector<std::thread> threads;
-  for (size_t i = 1; i < benches.size(); ++i) {
-    threads.emplace_back([&, i] { workers.work(benches[i]); });
+  for (size_t i = 1; i < by_worker.size(); ++i) {
+    threads.emplace_back([&, i] { workers.work(by_worker[i]); });
   }
-  workers.work(benches[0]);
+  workers.work(by_worker[0]);
   for (std::thread& thread : threads) thread.join();
   ERNIE_TRY(auto by_group, std::move(workers).results());
   for (size_t i = 0; i < groups.size(); ++i) {
