@@ -21,6 +21,8 @@ ALLOWED = {
     "bench": ["report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
     "cli": ["api", "receipt", "verify", "bench", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
 }
+# Folders with parts that keep apart: part -> the other parts it may include. What lies in the folder itself is shared by all and includes none.
+PARTS = {"verify": {"faults": [], "ops": ["faults"], "model": ["faults"], "determinism": []}}
 DEVICES = {"reference", "cpu"}  # folders of backend/: none may include another
 # Folders of files compiled for an instruction set, and what in them is not: an inline function of any other header could be emitted with
 # instructions that not every processor has, and be the copy that the linker keeps.
@@ -35,6 +37,8 @@ def problems_of(path: pathlib.Path, source: pathlib.Path) -> list[str]:
     relative = path.relative_to(source)
     folder = relative.parts[0]
     found = []
+    if folder in PARTS and len(relative.parts) > 2 and relative.parts[1] not in PARTS[folder]:
+        found.append(f"src/{relative}: expected one of the parts of {folder}: {', '.join(PARTS[folder])}")
     for kind, target in INCLUDE.findall(path.read_text(encoding="utf-8")):
         where = f"src/{relative}: includes {target}"
         parent = relative.parent.as_posix()
@@ -50,6 +54,11 @@ def problems_of(path: pathlib.Path, source: pathlib.Path) -> list[str]:
             found.append(f"{where}: expected a path from src/")
         elif other != folder and other not in ALLOWED[folder]:
             found.append(f"{where}: {folder} may include only {', '.join(ALLOWED[folder]) or 'itself'}")
+        if folder == other and folder in PARTS:
+            parts, part, other_part = PARTS[folder], relative.parts[1], target.split("/")[1]
+            if other_part in parts and other_part not in [part, *parts.get(part, [])]:
+                allowed = [f"{folder}/{name}" for name in parts.get(part, [])]
+                found.append(f"{where}: expected itself, {', '.join([*allowed, f'or what lies in {folder}/'])}")
         device, other_device = relative.parts[1], (target.split("/") + [""])[1]
         if folder == other == "backend" and device in DEVICES:
             if other_device in DEVICES and other_device != device:

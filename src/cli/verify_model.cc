@@ -76,7 +76,7 @@ std::vector<int32_t> random_ids(int64_t count, int64_t vocab_size, uint64_t seed
   return ids;
 }
 
-verify::Prompt prompt_of(std::vector<int32_t> ids) {
+verify::model::Prompt prompt_of(std::vector<int32_t> ids) {
   std::vector<int32_t> positions(ids.size());
   std::iota(positions.begin(), positions.end(), 0);
   return {std::move(ids), std::move(positions)};
@@ -96,10 +96,10 @@ Result<void> check_ids(const std::vector<int32_t>& ids, int64_t vocab_size,
 }
 
 /// What the truth is: a recording's path, or a device's name in options.against.
-Result<void> choose_truth(const VerifyModelFlags& flags, verify::ModelRunOptions& options) {
+Result<void> choose_truth(const VerifyModelFlags& flags, verify::model::ModelRunOptions& options) {
   namespace fs = std::filesystem;
   std::string against = flags.against;
-  const bool beside = verify::has_recording(flags.model.model);
+  const bool beside = verify::model::has_recording(flags.model.model);
   if (against.empty()) against = !flags.truth.empty() || beside ? "golden" : "reference";
   const bool is_file = against != "golden" && against != "hf-dump" && fs::exists(against);
   if (is_file) {
@@ -125,7 +125,7 @@ Result<void> choose_truth(const VerifyModelFlags& flags, verify::ModelRunOptions
 }
 
 Result<void> read_inputs(const VerifyModelFlags& flags, const ModelConfig& config,
-                         verify::ModelRunOptions& options) {
+                         verify::model::ModelRunOptions& options) {
   const int64_t vocab = config.vocab_size;
   std::shared_ptr<const Tokenizer> tokenizer;
   if (!flags.prompts.empty() || !flags.text.empty()) {
@@ -174,7 +174,7 @@ bool must_stream(const VerifyModelFlags& flags, ModelConfig config, DType dtype)
   return flags.stream || !fits;
 }
 
-verify::ModelProgress progress_of(const VerifyModelFlags& flags) {
+verify::model::ModelProgress progress_of(const VerifyModelFlags& flags) {
   if (flags.model.quiet || ::isatty(STDERR_FILENO) == 0) return {};
   return [](const std::string& what, size_t done, size_t all) {
     fmt::print(stderr, "\r\x1b[K{} {}/{}{}", what, done, all, done == all ? "\n" : "");
@@ -183,7 +183,7 @@ verify::ModelProgress progress_of(const VerifyModelFlags& flags) {
 
 /// Whether everything passed.
 Result<bool> verify_model(const VerifyModelFlags& flags) {
-  verify::ModelRunOptions options;
+  verify::model::ModelRunOptions options;
   ERNIE_TRY_VOID(choose_truth(flags, options));
   ERNIE_TRY(const auto weights, open_weights(flags.model));
   ERNIE_TRY(options.fault, find_fault(flags.inject));
@@ -196,16 +196,16 @@ Result<bool> verify_model(const VerifyModelFlags& flags) {
   if (options.recording.empty()) {
     ERNIE_TRY_VOID(read_inputs(flags, weights->config(), options));
   }
-  ERNIE_TRY(const verify::ModelRun run,
-            verify::run_model_check(*weights, options, progress_of(flags)));
+  ERNIE_TRY(const verify::model::ModelRun run,
+            verify::model::run_model_check(*weights, options, progress_of(flags)));
   const report::Environment environment = report::collect_environment();
-  report::Report report = verify::model_report(run, weights->describe());
+  report::Report report = verify::model::model_report(run, weights->describe());
   auto rows = report::environment_rows(environment);
   rows.insert(rows.end(), report.environment.begin(), report.environment.end());
   report.environment = std::move(rows);
   ERNIE_TRY_VOID(write_reports(
       flags.report, report,
-      json_text(verify::model_to_json(run, weights->describe(), environment)) + "\n"));
+      json_text(verify::model::model_to_json(run, weights->describe(), environment)) + "\n"));
   return run.passed();
 }
 

@@ -67,7 +67,7 @@ std::vector<DType> chosen_dtypes(const VerifyOpsFlags& flags) {
   return {DType::kF32, DType::kBF16};
 }
 
-verify::SuiteProgress progress_of(const VerifyOpsFlags& flags, const std::string& name) {
+verify::ops::SuiteProgress progress_of(const VerifyOpsFlags& flags, const std::string& name) {
   if (flags.quiet || ::isatty(STDERR_FILENO) == 0) return {};
   return [name, last = size_t{0}](size_t done, size_t all) mutable {
     const size_t percent = done * 100 / all;
@@ -77,34 +77,34 @@ verify::SuiteProgress progress_of(const VerifyOpsFlags& flags, const std::string
   };
 }
 
-Result<verify::OpsConfiguration> verify_configuration(const VerifyOpsFlags& flags,
-                                                      const std::string& isa, DType dtype) {
-  verify::SuiteOptions options{
+Result<verify::ops::OpsConfiguration> verify_configuration(const VerifyOpsFlags& flags,
+                                                           const std::string& isa, DType dtype) {
+  verify::ops::SuiteOptions options{
       .device = flags.device,
       .backend = {.dtype = dtype, .isa = isa},
       .seed = flags.seed,
       .operations = flags.ops,
       .num_workers = flags.threads != 0 ? flags.threads : available_processors()};
-  options.suite = flags.suite == "published" ? verify::Suite::kPublished
-                  : flags.suite == "full"    ? verify::Suite::kFull
-                                             : verify::Suite::kModel;
-  verify::OpsConfiguration configuration{.isa = isa};
+  options.suite = flags.suite == "published" ? verify::ops::Suite::kPublished
+                  : flags.suite == "full"    ? verify::ops::Suite::kFull
+                                             : verify::ops::Suite::kModel;
+  verify::ops::OpsConfiguration configuration{.isa = isa};
   const std::string name = fmt::format("{} {} {}", flags.device, isa, dtype_name(dtype));
-  ERNIE_TRY(configuration.suite, verify::run_suite(options, progress_of(flags, name)));
-  ERNIE_TRY(configuration.canary, verify::run_canary(options));
+  ERNIE_TRY(configuration.suite, verify::ops::run_suite(options, progress_of(flags, name)));
+  ERNIE_TRY(configuration.canary, verify::ops::run_canary(options));
   if (flags.inject == "all") {
-    ERNIE_TRY(configuration.injection, verify::run_injection(options));
+    ERNIE_TRY(configuration.injection, verify::ops::run_injection(options));
   }
   return configuration;
 }
 
-Result<void> write_cases(const std::string& path, const verify::OpsRun& run) {
+Result<void> write_cases(const std::string& path, const verify::ops::OpsRun& run) {
   if (path.empty()) return {};
   std::string lines;
-  for (const verify::OpsConfiguration& configuration : run.configurations) {
-    for (const verify::OperationResults& op : configuration.suite.operations) {
-      for (const verify::CaseResult& result : op.cases) {
-        lines += json_text(verify::case_to_json(configuration, result)) + "\n";
+  for (const verify::ops::OpsConfiguration& configuration : run.configurations) {
+    for (const verify::ops::OperationResults& op : configuration.suite.operations) {
+      for (const verify::ops::CaseResult& result : op.cases) {
+        lines += json_text(verify::ops::case_to_json(configuration, result)) + "\n";
       }
     }
   }
@@ -113,7 +113,7 @@ Result<void> write_cases(const std::string& path, const verify::OpsRun& run) {
 
 /// Whether everything passed.
 Result<bool> verify_ops(const VerifyOpsFlags& flags) {
-  verify::OpsRun run{.device = flags.device, .suite = flags.suite, .seed = flags.seed};
+  verify::ops::OpsRun run{.device = flags.device, .suite = flags.suite, .seed = flags.seed};
   for (const std::string& isa : chosen_isas(flags)) {
     for (const DType dtype : chosen_dtypes(flags)) {
       ERNIE_TRY(auto configuration, verify_configuration(flags, isa, dtype));
@@ -122,12 +122,12 @@ Result<bool> verify_ops(const VerifyOpsFlags& flags) {
   }
   ERNIE_TRY_VOID(write_cases(flags.cases, run));
   const report::Environment environment = report::collect_environment();
-  report::Report report = verify::ops_report(run);
+  report::Report report = verify::ops::ops_report(run);
   report.environment = report::environment_rows(environment);
   report.environment.push_back({{"suite", "测试集"}, flags.suite});
   report.environment.push_back({{"seed", "随机种子"}, std::to_string(flags.seed)});
-  ERNIE_TRY_VOID(
-      write_reports(flags.report, report, json_text(verify::ops_to_json(run, environment)) + "\n"));
+  ERNIE_TRY_VOID(write_reports(flags.report, report,
+                               json_text(verify::ops::ops_to_json(run, environment)) + "\n"));
   return run.passed();
 }
 

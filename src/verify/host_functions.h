@@ -7,7 +7,6 @@
 
 #include "engine/logprobs.h"
 #include "engine/sampler.h"
-#include "verify/faults/fault.h"
 
 namespace ernie::verify {
 
@@ -20,8 +19,5 @@ struct HostFunctions {
 
 /// The engine's own.
 HostFunctions engine_functions();
-/// With a fault, if it is one of theirs; else the engine's own. With Quirk::kNone computed anew in
-/// double.
-HostFunctions faulty_functions(const Fault& fault);
 
 }  // namespace ernie::verify

@@ -13,7 +13,7 @@ class Recorder final : public ForwardObserver {
       : backend_(backend), seen_(seen) {}
   void observe(std::string_view what, int64_t layer, const Tensor& value) override {
     const std::string name = layer < 0 ? std::string(what) : fmt::format("{}.{}", what, layer);
-    seen_[name] = verify::to_host(backend_, value);
+    seen_[name] = verify::model::to_host(backend_, value);
   }
 
  private:
@@ -30,7 +30,7 @@ ModelHarness::ModelHarness(const std::string& model_dir, const std::string& devi
 ModelHarness::ModelHarness(std::unique_ptr<WeightSource> weights, const std::string& device,
                            const BackendOptions& options, int64_t block_size)
     : weights_(std::move(weights)),
-      probe_(verify::ModelProbe::open(
+      probe_(verify::model::ModelProbe::open(
                  *weights_, make_backend(device, options).value(),
                  {.max_tokens = 64, .max_context_tokens = 64, .block_size = block_size})
                  .value()) {}

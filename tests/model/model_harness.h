@@ -13,8 +13,8 @@
 
 namespace ernie::testing {
 
-using verify::Chunk;
-using verify::Values;
+using verify::model::Chunk;
+using verify::model::Values;
 
 /// A probe that throws what goes wrong, and keeps what its last run passed.
 class ModelHarness {
@@ -34,7 +34,7 @@ class ModelHarness {
 
  private:
   std::unique_ptr<WeightSource> weights_;
-  std::unique_ptr<verify::ModelProbe> probe_;
+  std::unique_ptr<verify::model::ModelProbe> probe_;
   std::map<std::string, Values> seen_;
 };
 

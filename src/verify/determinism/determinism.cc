@@ -8,7 +8,7 @@
 
 #include "base/rng.h"
 
-namespace ernie::verify {
+namespace ernie::verify::determinism {
 namespace {
 
 constexpr uint64_t kOrderStream = uint64_t{1} << 32, kCanaryStream = kOrderStream + 1;
@@ -86,7 +86,7 @@ std::optional<Departure> compare_tokens(const RequestTrace& expected, const Requ
   return std::nullopt;
 }
 
-std::optional<Departure> compare(const RequestTrace& expected, const RequestTrace& got) {
+std::optional<Departure> departure_of(const RequestTrace& expected, const RequestTrace& got) {
   const auto [a, b] =
       std::mismatch(expected.prompt_logprobs.begin(), expected.prompt_logprobs.end(),
                     got.prompt_logprobs.begin(), got.prompt_logprobs.end());
@@ -129,7 +129,7 @@ VariantResult run_variant(const Variant& variant, const DeterminismRun& run, uin
   }
   result.counters = (*engine)->counters();
   if (expected.empty()) expected = *traces;
-  result.departures = verify::compare(expected, *traces);
+  result.departures = compare(expected, *traces);
   result.num_tokens = num_tokens(*traces);
   result.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   return result;
@@ -155,7 +155,7 @@ RequestCanary flip_a_bit(const DeterminismRun& run, const std::vector<RequestTra
   if (!changed[canary.request].tokens.empty()) {
     changed[canary.request].tokens.back().logit_bits ^= 1;
   }
-  canary.found = verify::compare(expected, changed);
+  canary.found = compare(expected, changed);
   return canary;
 }
 
@@ -170,7 +170,7 @@ Result<RequestCanary> change_a_prompt(DeterminismRun& run,
   last = last == 0 ? 1 : last - 1;
   ERNIE_TRY(const auto engine, make_engine(variant));
   ERNIE_TRY(const auto traces, trace_requests(*engine, changed, Arrival::kTogether, 0));
-  canary.found = verify::compare(expected, traces);
+  canary.found = compare(expected, traces);
   return canary;
 }
 
@@ -205,7 +205,7 @@ std::vector<Departure> compare(const std::vector<RequestTrace>& expected,
                                const std::vector<RequestTrace>& got) {
   std::vector<Departure> departures;
   for (size_t i = 0; i < expected.size(); ++i) {
-    auto departure = compare(expected[i], got[i]);
+    auto departure = departure_of(expected[i], got[i]);
     if (!departure) continue;
     departure->request = i;
     departures.push_back(*std::move(departure));
@@ -240,4 +240,4 @@ Result<DeterminismRun> run_determinism(const DeterminismOptions& options, const 
   return run;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::determinism

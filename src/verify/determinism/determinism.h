@@ -13,7 +13,7 @@
 #include "receipt/receipt.h"
 #include "report/report.h"
 
-namespace ernie::verify {
+namespace ernie::verify::determinism {
 
 /// How requests come to an engine.
 enum class Arrival {
@@ -116,4 +116,4 @@ Result<DeterminismRun> run_determinism(const DeterminismOptions& options, const 
                                        const std::string& device, const EngineFactory& make_engine,
                                        const VariantProgress& progress);
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::determinism

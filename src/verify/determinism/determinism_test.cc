@@ -9,7 +9,7 @@
 #include "checkpoint/checkpoint.h"
 #include "verify/determinism/report.h"
 
-namespace ernie::verify {
+namespace ernie::verify::determinism {
 namespace {
 
 constexpr DeterminismOptions kOptions{.num_requests = 8, .max_model_len = 64, .seed = 5};
@@ -228,4 +228,4 @@ TEST(DeterminismRequests, AreOfAllKindsAndValid) {
 }
 
 }  // namespace
-}  // namespace ernie::verify
+}  // namespace ernie::verify::determinism

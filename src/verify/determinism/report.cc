@@ -4,7 +4,7 @@
 
 #include "report/format.h"
 
-namespace ernie::verify {
+namespace ernie::verify::determinism {
 namespace {
 
 namespace json = boost::json;
@@ -199,4 +199,4 @@ json::object determinism_to_json(const DeterminismRun& run,
           {"canaries", std::move(canaries)}};
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::determinism

@@ -5,7 +5,7 @@
 #include "report/environment.h"
 #include "verify/determinism/determinism.h"
 
-namespace ernie::verify {
+namespace ernie::verify::determinism {
 
 /// For people; without the environment.
 report::Report determinism_report(const DeterminismRun& run);
@@ -14,4 +14,4 @@ report::Report determinism_report(const DeterminismRun& run);
 boost::json::object determinism_to_json(const DeterminismRun& run,
                                         const report::Environment& environment);
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::determinism

@@ -3,7 +3,7 @@
 #include "base/rng.h"
 #include "verify/determinism/determinism.h"
 
-namespace ernie::verify {
+namespace ernie::verify::determinism {
 namespace {
 
 /// Draws in a fixed order for one request.
@@ -80,4 +80,4 @@ std::vector<GenerationRequest> random_requests(const ModelConfig& config,
   return requests;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::determinism

@@ -4,7 +4,7 @@
 #include "base/thread_pool.h"
 #include "verify/determinism/determinism.h"
 
-namespace ernie::verify {
+namespace ernie::verify::determinism {
 namespace {
 
 /// Collects variants that differ from the first one in what a function changes.
@@ -107,4 +107,4 @@ std::vector<Variant> make_variants(const Variant& base, const std::string& devic
   return list.take();
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::determinism

@@ -1,7 +1,8 @@
 #include "verify/faults/faulty_backend.h"
 
+#include "verify/array.h"
+#include "verify/error_budget.h"
 #include "verify/faults/host_kernels.h"
-#include "verify/ops/rig.h"
 
 namespace ernie::verify {
 namespace {
@@ -117,9 +118,9 @@ class FaultyBackend final : public Backend {
     write(qkv, host::rope(read(qkv), layout, read(table), mode(qkv)));
   }
   void do_store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
-                KvCache& cache, int64_t layer) override;
+                   KvCache& cache, int64_t layer) override;
   void do_attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache, int64_t layer,
-                 const AttentionBatch& batch, const Tensor& out) override;
+                    const AttentionBatch& batch, const Tensor& out) override;
   void do_silu_mul(const Tensor& gate_up, const Tensor& out) override {
     if (!is("silu_mul")) return real_->silu_mul(gate_up, out);
     write(out, host::silu_mul(read(gate_up), out.dim(1), mode(out)));
@@ -129,7 +130,7 @@ class FaultyBackend final : public Backend {
     write(out, host::add(read(x), read(y), mode(out)));
   }
   void do_route(const Tensor& logits, const Operand& bias, float norm_min, const Tensor& expert_ids,
-             const Tensor& expert_weights) override {
+                const Tensor& expert_weights) override {
     if (!is("route")) {
       return real_->route(logits, *kept(bias).real, norm_min, expert_ids, expert_weights);
     }
@@ -139,7 +140,7 @@ class FaultyBackend final : public Backend {
     write(expert_weights, routing.weights);
   }
   void do_experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
-               const Operand& experts, const Tensor& out) override {
+                  const Operand& experts, const Tensor& out) override {
     if (!is("experts")) {
       return real_->experts(x, expert_ids, expert_weights, *kept(experts).real, out);
     }
@@ -177,8 +178,8 @@ class FaultyBackend final : public Backend {
   DType store_;
 };
 
-void FaultyBackend::do_store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
-                             KvCache& cache, int64_t layer) {
+void FaultyBackend::do_store_kv(const Tensor& qkv, const QkvLayout& layout,
+                                const Tensor& slot_mapping, KvCache& cache, int64_t layer) {
   KeptKvCache& mirror = kept(cache);
   Values rows = read(qkv);
   std::vector<int32_t> slots = download_ids(*real_, slot_mapping);
@@ -217,7 +218,7 @@ void FaultyBackend::do_store_kv(const Tensor& qkv, const QkvLayout& layout, cons
 }
 
 void FaultyBackend::do_attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache,
-                              int64_t layer, const AttentionBatch& batch, const Tensor& out) {
+                                 int64_t layer, const AttentionBatch& batch, const Tensor& out) {
   const KeptKvCache& mirror = kept(cache);
   if (!is("attention")) {
     return real_->attention(qkv, layout, *mirror.real, layer, batch, out);

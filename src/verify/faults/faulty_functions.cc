@@ -6,7 +6,7 @@
 
 #include "base/rng.h"
 #include "verify/error_budget.h"
-#include "verify/host_functions.h"
+#include "verify/faults/faulty_functions.h"
 
 namespace ernie::verify {
 namespace {

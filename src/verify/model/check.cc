@@ -7,7 +7,7 @@
 #include "verify/model/rules.h"
 #include "verify/random.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 namespace {
 
 /// Small enough for a linear answer, large beside float32 rounding.
@@ -302,4 +302,4 @@ ValueCanary try_canary(const CheckContext& context, PromptRuns runs, const Model
   return canary;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

@@ -13,7 +13,7 @@
 #include "verify/model/tap_error.h"
 #include "verify/model/truth.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 
 /// What is known beforehand.
 struct CheckContext {
@@ -125,4 +125,4 @@ class ModelJudge {
 ValueCanary try_canary(const CheckContext& context, PromptRuns runs, const ModelCheck& green,
                        uint64_t seed);
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 namespace {
 
 /// ln Σ exp(x).
@@ -89,4 +89,4 @@ DistributionFigures DistributionMeter::figures() const {
   return f;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

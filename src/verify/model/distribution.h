@@ -8,7 +8,7 @@
 
 #include "verify/model/trace.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 
 /// Σ p ln(p / q) of the softmaxes of both rows of logits, in double; infinite where a logit is not
 /// finite.
@@ -49,4 +49,4 @@ class DistributionMeter {
   double sum_want_ = 0, sum_got_ = 0;
 };
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 namespace {
 
 Values row(std::vector<double> logits) {
@@ -78,4 +78,4 @@ TEST(DistributionMeter, OfNothingHasNoFigures) {
 }
 
 }  // namespace
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

@@ -4,7 +4,7 @@
 
 #include "verify/model/report.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 namespace {
 
 namespace json = boost::json;
@@ -133,4 +133,4 @@ json::object model_to_json(const ModelRun& run, const std::string& model,
   return object;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

@@ -4,10 +4,10 @@
 #include <bit>
 #include <numeric>
 
-#include "verify/ops/rig.h"
+#include "verify/array.h"
 #include "verify/random.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 namespace {
 
 constexpr int64_t kLogitRows = 64;
@@ -218,4 +218,4 @@ std::vector<PassTrace> trace_sequences(ModelProbe& probe,
   return traces;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

@@ -9,7 +9,7 @@
 #include "model/model.h"
 #include "verify/model/trace.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 
 struct ProbeOptions {
   int64_t max_tokens = 64;           ///< in one step
@@ -83,4 +83,4 @@ struct PassRequest {
 /// records every point of each. A model whose layers are streamed is read once a step.
 std::vector<PassTrace> trace_sequences(ModelProbe& probe, const std::vector<PassRequest>& requests);
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

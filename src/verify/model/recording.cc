@@ -5,7 +5,7 @@
 #include "checkpoint/json_document.h"
 #include "verify/model/truth.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 namespace {
 
 namespace fs = std::filesystem;
@@ -194,4 +194,4 @@ Result<std::unique_ptr<Truth>> open_recording(const std::string& path, DType run
   return std::unique_ptr<Truth>(std::move(recording));
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

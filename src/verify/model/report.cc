@@ -4,7 +4,7 @@
 
 #include "report/format.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 namespace {
 
 using report::Cell;
@@ -278,4 +278,4 @@ report::Report model_report(const ModelRun& run, const std::string& model) {
   return report;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

@@ -7,7 +7,7 @@
 #include "report/report.h"
 #include "verify/model/run.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 
 /// `model`: what was verified, one line. The report's environment has the rows of this run alone.
 report::Report model_report(const ModelRun& run, const std::string& model);
@@ -16,4 +16,4 @@ report::Report model_report(const ModelRun& run, const std::string& model);
 boost::json::object model_to_json(const ModelRun& run, const std::string& model,
                                   const report::Environment& environment);
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 namespace {
 
 constexpr double kUnit = 0x1p-24;
@@ -131,4 +131,4 @@ int64_t num_tokens_alike(const Values& got_ids, const Values& want_ids) {
   return want_ids.rows;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

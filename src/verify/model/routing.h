@@ -8,7 +8,7 @@
 
 #include "verify/model/trace.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 
 /// Of one layer, over the tokens that were added.
 struct RoutingAgreement {
@@ -47,4 +47,4 @@ AlignedWeights align_weights(const Values& got_ids, const Values& got_weights,
 /// Tokens before the first whose experts differ.
 int64_t num_tokens_alike(const Values& got_ids, const Values& want_ids);
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

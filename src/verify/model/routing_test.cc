@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 namespace {
 
 const std::vector<float> kNoBias(4, 0.0f);
@@ -67,4 +67,4 @@ TEST(Routing, WeightsAreAlignedByExpertAndOnlyWhereTheExpertsAreTheSame) {
 }
 
 }  // namespace
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

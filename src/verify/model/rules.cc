@@ -5,7 +5,7 @@
 
 #include "report/format.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 namespace {
 
 using report::format_number;
@@ -214,4 +214,4 @@ void find_departure(ModelCheck& check) {
   }
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

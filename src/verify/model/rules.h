@@ -4,7 +4,7 @@
 
 #include "verify/model/check.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 
 /// What a comparison with tests/golden came to, as shares of sections 2 and 4.
 struct GoldenShares {
@@ -23,4 +23,4 @@ std::vector<Check> apply_rules(const ModelCheck& check, const CheckContext& cont
 /// Fills departure and departure_words.
 void find_departure(ModelCheck& check);
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

@@ -8,7 +8,7 @@
 #include "base/memory_info.h"
 #include "verify/faults/faulty_backend.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 namespace {
 
 /// What PromptRuns holds of each value, and one to spare.
@@ -263,4 +263,4 @@ Result<ModelRun> run_model_check(const WeightSource& weights, const ModelRunOpti
   return run;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

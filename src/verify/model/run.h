@@ -11,7 +11,7 @@
 #include "verify/faults/fault.h"
 #include "verify/model/check.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 
 struct ModelRunOptions {
   std::string device = "cpu";
@@ -49,4 +49,4 @@ using ModelProgress = std::function<void(const std::string& what, size_t done, s
 Result<ModelRun> run_model_check(const WeightSource& weights, const ModelRunOptions& options,
                                  const ModelProgress& progress = {});
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "verify/error_budget.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 namespace {
 
 // Calibrated: docs/numerics.md, "A whole model".
@@ -162,4 +162,4 @@ std::vector<std::string> failed_checks(const TapError& error, const TapBudget& b
   return failed;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

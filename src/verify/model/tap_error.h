@@ -5,7 +5,7 @@
 #include "checkpoint/model_config.h"
 #include "verify/model/trace.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 
 /// Distances are relative, so that points of any width and scale can be read side by side.
 struct TapError {
@@ -80,4 +80,4 @@ TapBudget tap_budget(const ModelConfig& config, const Place& place, const Arithm
 /// Names of what is beyond: "l2", "worst value", "equal values", "not finite".
 std::vector<std::string> failed_checks(const TapError& error, const TapBudget& budget);
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 namespace {
 
 TEST(TapError, IsRelativeToTheRow) {
@@ -85,4 +85,4 @@ TEST(TapBudget, WithTheSameRoundingsNearlyAllValuesAreEqual) {
 }
 
 }  // namespace
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

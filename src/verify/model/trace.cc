@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <array>
 
-#include "verify/ops/rig.h"
+#include "verify/array.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 namespace {
 
 struct StageRow {
@@ -123,4 +123,4 @@ std::vector<Place> places_of(const ModelConfig& c) {
   return places;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

@@ -14,7 +14,7 @@
 #include "checkpoint/model_config.h"
 #include "report/report.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 
 /// A matrix in double; ids are whole numbers.
 struct Values {
@@ -86,4 +86,4 @@ struct PassTrace {
   Taps taps;
 };
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

@@ -4,7 +4,7 @@
 
 #include <new>
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 namespace {
 
 /// Throws as an allocation in the middle of a check would.
@@ -23,4 +23,4 @@ TEST(Traces, OfTheModelAreFreedAsWhatTheyAre) {
 }
 
 }  // namespace
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

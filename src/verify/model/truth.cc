@@ -2,7 +2,7 @@
 
 #include <set>
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 namespace {
 
 class ComputedTruth final : public Truth {
@@ -64,4 +64,4 @@ std::unique_ptr<WeightSource> rounded_weights(const WeightSource& weights, DType
   return std::make_unique<RoundedWeights>(weights, dtype);
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

@@ -11,7 +11,7 @@
 #include "checkpoint/weight_source.h"
 #include "verify/model/probe.h"
 
-namespace ernie::verify {
+namespace ernie::verify::model {
 
 struct Prompt {
   std::vector<int32_t> ids, positions;
@@ -55,4 +55,4 @@ std::unique_ptr<Truth> computed_truth(ModelProbe& probe, DType act, std::vector<
 /// stays so. `weights` must outlive the result.
 std::unique_ptr<WeightSource> rounded_weights(const WeightSource& weights, DType dtype);
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::model

@@ -4,7 +4,7 @@
 
 #include "verify/random.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 bool is_chosen(const SuiteOptions& options, std::string_view op) {
@@ -94,4 +94,4 @@ Result<FaultResult> run_canary(const SuiteOptions& options) {
   return run_fault(options, *candidates[pick], act);
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

@@ -8,7 +8,7 @@
 
 #include "verify/ops/suite.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 
 /// What the fault cases made of one fault.
 struct FaultResult {
@@ -44,4 +44,4 @@ Result<InjectionResults> run_injection(const SuiteOptions& options);
 /// can turn red.
 Result<FaultResult> run_canary(const SuiteOptions& options);
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

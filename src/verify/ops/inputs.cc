@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "verify/error_budget.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 double student_t3(Random& random) {
@@ -100,4 +100,4 @@ HostTensor host_tensor(const std::vector<double>& values, const Shape& shape, DT
   return tensor.converted(dtype);
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

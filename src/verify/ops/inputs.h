@@ -10,7 +10,7 @@
 #include "base/tensor.h"
 #include "verify/random.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 
 enum class InputClass {
   kNormal,
@@ -40,4 +40,4 @@ bool is_inexact(InputClass input);
 /// A host tensor of F32 or BF16 with these values, which are numbers of that type.
 HostTensor host_tensor(const std::vector<double>& values, const Shape& shape, DType dtype);
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

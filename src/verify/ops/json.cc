@@ -4,7 +4,7 @@
 
 #include "verify/ops/report.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 namespace json = boost::json;
@@ -143,4 +143,4 @@ json::object ops_to_json(const OpsRun& run, const report::Environment& environme
           {"configurations", configurations}};
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

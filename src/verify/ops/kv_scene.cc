@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 constexpr int64_t kNumLayers = 2;
@@ -183,4 +183,4 @@ std::vector<double> PlacedScene::run(const std::vector<Request>& requests) const
   return download(backend_, out.tensor);
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

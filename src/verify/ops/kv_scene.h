@@ -8,7 +8,7 @@
 #include "verify/ops/model_shapes.h"
 #include "verify/ops/rig.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 
 /// One sequence: its context, and how many of its last tokens are queries of this step.
 struct SceneSequence {
@@ -80,4 +80,4 @@ class PlacedScene {
   int64_t layer_;
 };
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

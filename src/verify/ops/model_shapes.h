@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 
 constexpr int64_t kHidden = 2560, kHeads = 20, kKvHeads = 4, kHeadDim = 128;
 constexpr int64_t kQkv = (kHeads + 2 * kKvHeads) * kHeadDim;
@@ -21,4 +21,4 @@ inline std::vector<int64_t> large_token_counts() {
   return {63, 64, 65, 127, 128, 129, 256, 1000, 2048};
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

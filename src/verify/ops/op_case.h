@@ -11,7 +11,7 @@
 
 #include "verify/error_budget.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 
 class Rig;
 
@@ -96,4 +96,4 @@ std::vector<CaseGroup> gather_rows_groups(const Plan& plan);
 std::vector<CaseGroup> log_softmax_groups(const Plan& plan);
 std::vector<CaseGroup> sample_groups(const Plan& plan);
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

@@ -1,6 +1,6 @@
 #include "verify/ops/op_case.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 
 const std::vector<OperationCases>& operations() {
   static const std::vector<OperationCases> kOperations = {{"embed", embed_groups},
@@ -20,4 +20,4 @@ const std::vector<OperationCases>& operations() {
   return kOperations;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

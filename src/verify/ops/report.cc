@@ -6,7 +6,7 @@
 
 #include "report/format.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 using report::Cell;
@@ -374,4 +374,4 @@ report::Report ops_report(const OpsRun& run) {
   return report;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

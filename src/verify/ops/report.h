@@ -6,7 +6,7 @@
 #include "report/report.h"
 #include "verify/ops/summary.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 
 /// For people; without the environment.
 report::Report ops_report(const OpsRun& run);
@@ -17,4 +17,4 @@ boost::json::object ops_to_json(const OpsRun& run, const report::Environment& en
 /// One case with all its figures, as a line of --cases.
 boost::json::object case_to_json(const OpsConfiguration& configuration, const CaseResult& result);
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

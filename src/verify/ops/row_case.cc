@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 
 RowCase::RowCase(Rig& rig, const RowOperation& operation, std::vector<double> x)
     : rig_(rig),
@@ -70,4 +70,4 @@ void check_rounding_points(const RowCase& rows, std::span<const int64_t> sampled
   }
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

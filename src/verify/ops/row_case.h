@@ -6,7 +6,7 @@
 
 #include "verify/ops/rig.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 
 enum class Role { kDevice, kTwin, kOracle };
 
@@ -68,4 +68,4 @@ using StoredValue = std::function<double(int64_t row, size_t column)>;
 void check_rounding_points(const RowCase& rows, std::span<const int64_t> sampled,
                            const StoredValue& stored, std::vector<std::string>& failures);
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

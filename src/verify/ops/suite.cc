@@ -9,9 +9,10 @@
 #include <thread>
 
 #include "verify/faults/faulty_backend.h"
+#include "verify/faults/faulty_functions.h"
 #include "verify/ops/rig.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 /// A twin with so many threads divides its work as no other does.
@@ -154,4 +155,4 @@ Result<SuiteResults> run_suite(const SuiteOptions& options, const SuiteProgress&
   return results;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

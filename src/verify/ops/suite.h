@@ -13,7 +13,7 @@
 #include "verify/faults/fault.h"
 #include "verify/ops/op_case.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 
 struct SuiteOptions {
   std::string device = "cpu";
@@ -49,4 +49,4 @@ using SuiteProgress = std::function<void(size_t done, size_t all)>;
 Result<SuiteResults> run_suite(const SuiteOptions& options, const SuiteProgress& progress = {},
                                const Fault* fault = nullptr);
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

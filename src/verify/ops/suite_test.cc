@@ -13,7 +13,7 @@
 #include "verify/ops/injection.h"
 #include "verify/ops/summary.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 std::string failures_of(const SuiteResults& results) {
@@ -181,4 +181,4 @@ TEST(HostKernels, TruncationIsTowardsZero) {
 }
 
 }  // namespace
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

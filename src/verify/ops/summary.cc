@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 void add(const CaseResult& c, Worst& w) {
@@ -68,4 +68,4 @@ std::vector<Worst> worst_by_input(const OperationResults& operation) {
   return all;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

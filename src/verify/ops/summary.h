@@ -8,7 +8,7 @@
 
 #include "verify/ops/injection.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 
 /// One instruction set and one type of weights.
 struct OpsConfiguration {
@@ -48,4 +48,4 @@ Worst worst_of(const OperationResults& operation);
 /// By the first word of the input's description, in order of appearance.
 std::vector<Worst> worst_by_input(const OperationResults& operation);
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

@@ -9,7 +9,7 @@
 #include "verify/ops/kv_scene.h"
 #include "verify/ops/model_shapes.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 enum class Contents {
@@ -363,4 +363,4 @@ std::vector<CaseGroup> attention_groups(const Plan& plan) {
   return grouped<AttentionCase>("attention", to.cases, plan, run_attention);
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

@@ -4,7 +4,7 @@
 #include "verify/ops/model_shapes.h"
 #include "verify/ops/row_case.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 struct CopyCase {
@@ -122,4 +122,4 @@ std::vector<CaseGroup> gather_rows_groups(const Plan& plan) {
   return grouped<CopyCase>("gather_rows", make_cases(plan, false), plan, run_gather_rows);
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

@@ -7,7 +7,7 @@
 #include "verify/ops/model_shapes.h"
 #include "verify/ops/row_case.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 struct ElementwiseCase {
@@ -183,4 +183,4 @@ std::vector<CaseGroup> add_groups(const Plan& plan) {
   return grouped<ElementwiseCase>("add", make_cases(plan, kHidden), plan, run_add);
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

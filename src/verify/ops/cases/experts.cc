@@ -8,7 +8,7 @@
 #include "verify/ops/model_shapes.h"
 #include "verify/ops/rig.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 enum class Dispatch { kRandom, kAllToOne, kSkewed, kShuffledCounts };
@@ -317,4 +317,4 @@ std::vector<CaseGroup> experts_groups(const Plan& plan) {
   return result;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

@@ -8,7 +8,7 @@
 #include "verify/ops/model_shapes.h"
 #include "verify/ops/row_case.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 struct LinearShape {
@@ -305,4 +305,4 @@ std::vector<CaseGroup> linear_groups(const Plan& plan) {
   return result;
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

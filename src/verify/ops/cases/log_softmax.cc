@@ -8,7 +8,7 @@
 #include "verify/ops/model_shapes.h"
 #include "verify/ops/rig.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 enum class Row { kNarrow, kWide, kExtreme, kOneHot, kEqual, kMasked };
@@ -142,4 +142,4 @@ std::vector<CaseGroup> log_softmax_groups(const Plan& plan) {
   return grouped<LogSoftmaxCase>("log_softmax", make_cases(plan), plan, run_case);
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

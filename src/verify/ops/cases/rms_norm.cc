@@ -8,7 +8,7 @@
 #include "verify/ops/model_shapes.h"
 #include "verify/ops/row_case.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 constexpr float kEpsilons[] = {kNormEps, 1e-6f, 1e-3f};
@@ -127,4 +127,4 @@ std::vector<CaseGroup> rms_norm_groups(const Plan& plan) {
   return grouped<RmsNormCase>("rms_norm", make_cases(plan), plan, run_case);
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

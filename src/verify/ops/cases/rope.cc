@@ -7,7 +7,7 @@
 #include "verify/ops/model_shapes.h"
 #include "verify/ops/row_case.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 struct RopeCase {
@@ -193,4 +193,4 @@ std::vector<CaseGroup> rope_groups(const Plan& plan) {
   return grouped<RopeCase>("rope", make_cases(plan), plan, run_rope_case);
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

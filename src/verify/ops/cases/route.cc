@@ -9,7 +9,7 @@
 #include "verify/ops/model_shapes.h"
 #include "verify/ops/rig.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 enum class Logits { kRandom, kEqual, kNearTies, kExtreme, kMasked, kNan };
@@ -297,4 +297,4 @@ std::vector<CaseGroup> route_groups(const Plan& plan) {
   return grouped<RouteCase>("route", make_cases(plan), plan, run_route_case);
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

@@ -7,7 +7,7 @@
 #include "verify/ops/inputs.h"
 #include "verify/ops/rig.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 struct SampleCase {
@@ -194,4 +194,4 @@ std::vector<CaseGroup> sample_groups(const Plan& plan) {
   return grouped<SampleCase>("sample", make_cases(plan), plan, run_case);
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

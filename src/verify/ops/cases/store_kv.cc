@@ -4,7 +4,7 @@
 #include "verify/ops/inputs.h"
 #include "verify/ops/kv_scene.h"
 
-namespace ernie::verify {
+namespace ernie::verify::ops {
 namespace {
 
 struct StoreKvCase {
@@ -107,4 +107,4 @@ std::vector<CaseGroup> store_kv_groups(const Plan& plan) {
   return grouped<StoreKvCase>("store_kv", make_cases(plan), plan, run_store_kv);
 }
 
-}  // namespace ernie::verify
+}  // namespace ernie::verify::ops

@@ -1,0 +1,31 @@
+#pragma once
+
+/// Tensors on a backend with their memory, and their numbers on the host.
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "backend/backend.h"
+
+namespace ernie::verify {
+
+/// A tensor on a backend with its memory.
+struct Array {
+  Tensor tensor;
+  std::shared_ptr<void> memory;
+};
+
+/// Throw std::runtime_error if the device has not that much memory.
+Array upload(Backend& backend, std::span<const double> values, const Shape& shape, DType dtype);
+Array upload(Backend& backend, std::span<const int32_t> values, const Shape& shape);
+/// Filled with NaN, or with an absurd integer, so that what an operation does not write shows.
+Array poisoned(Backend& backend, const Shape& shape, DType dtype);
+std::vector<double> download(Backend& backend, const Tensor& tensor);
+std::vector<int32_t> download_ids(Backend& backend, const Tensor& tensor);
+
+/// The rows of a matrix [*, columns] that `rows` names.
+std::vector<double> rows_of(std::span<const double> matrix, int64_t columns,
+                            std::span<const int64_t> rows);
+
+}  // namespace ernie::verify
