@@ -248,7 +248,7 @@ std::string manifest_to_text(const ModelManifest& manifest) {
       json_text(digest_or_null(manifest.tokenizer)), json_text(json::value(manifest.config)));
   for (const TensorDigest& tensor : manifest.tensors) {
     const auto dims = tensor.shape.dims();
-    const std::string_view dtype = dtype_name(tensor.dtype);
+    const std::string_view dtype = weight_format(tensor.format).name;
     text += json_text(json::object{{"name", tensor.name},
                                    {"dtype", json::string_view(dtype.data(), dtype.size())},
                                    {"shape", json::array(dims.begin(), dims.end())},
@@ -287,10 +287,10 @@ Result<ModelManifest> manifest_from_text(std::string_view text) {
       return dim.is_int64();
     });
     members.read("sha256", std::span(tensor.digest));
-    const auto known_dtype = parse_dtype(dtype);
+    const auto format = parse_weight_format(dtype);
     const auto shape = Shape::checked(dims);
-    if (!members.fields().finish() || !known_dtype || !shape) return false;
-    tensor.dtype = *known_dtype;
+    if (!members.fields().finish() || !format || !shape) return false;
+    tensor.format = *format;
     tensor.shape = *shape;
     return true;
   });

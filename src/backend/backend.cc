@@ -21,6 +21,16 @@ void expect_cache(const QkvLayout& layout, const KvCache& cache, int64_t layer) 
 
 }  // namespace
 
+StorageFormats StorageFormats::all(DType dtype) {
+  const FormatId format = format_of(dtype).value_or(FormatId::kF32);
+  return {format, format, format, dtype};
+}
+
+FormatId StorageFormats::of(MatrixUse use) const {
+  if (use == MatrixUse::kRouter) return FormatId::kF32;
+  return use == MatrixUse::kEmbedding ? embedding : linear;
+}
+
 void Backend::embed(const Tensor& token_ids, const Operand& table, const Tensor& out) {
   expect("token_ids", token_ids, DType::kI32, {token_ids.dim(0)});
   expect("out", out, activation_dtype(), {token_ids.dim(0), table.dim(1)});

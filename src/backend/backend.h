@@ -58,13 +58,18 @@ class Backend {
   /// Bytes of cache per token of context, all layers, for sizing.
   virtual size_t kv_bytes_per_token(const KvCacheShape& shape) const = 0;
 
-  // ---- Weights: host tensors (F32, BF16 or F16) in, an operand of the device out ----------------
+  // ---- Weights as they are stored in, an operand of the device out ----------------------------
+  // The format that they are prepared in was chosen, for each use, when the backend was made.
+  // Errors: the device has too little memory; kUnsupported, it cannot read the stored format; kIo.
 
   /// The matrices in `row_blocks`, all with the same number of columns, stacked from top to bottom.
-  virtual Result<OperandPtr> prepare_matrix(std::span<const HostTensor> row_blocks,
+  virtual Result<OperandPtr> prepare_matrix(std::span<const HostMatrix> row_blocks,
                                             MatrixUse use) = 0;
-  virtual Result<OperandPtr> prepare_vector(const HostTensor& vector, VectorUse use) = 0;
-  virtual Result<OperandPtr> prepare_experts(std::span<const ExpertTensors> experts) = 0;
+  /// A matrix of one row.
+  virtual Result<OperandPtr> prepare_vector(const HostMatrix& vector, VectorUse use) = 0;
+  /// shape: [experts.size(), hidden, intermediate]; there may be none.
+  virtual Result<OperandPtr> prepare_experts(const Shape& shape,
+                                             std::span<const ExpertMatrices> experts) = 0;
 
   // ---- Operations ---------------------------------------------------------------------------
 

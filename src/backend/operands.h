@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "base/tensor.h"
+#include "base/host_matrix.h"
 
 namespace ernie {
 
@@ -37,6 +37,19 @@ enum class MatrixUse {
   kRouter,     ///< y = x Wᵀ in float32, never quantised
 };
 
+/// What weights are prepared as and what the cache holds, each a choice of its own. Router and
+/// vectors are float32.
+struct StorageFormats {
+  FormatId linear = FormatId::kBF16;
+  FormatId embedding = FormatId::kBF16;
+  FormatId experts = FormatId::kBF16;
+  DType kv_cache = DType::kBF16;
+
+  /// All of them of one type; F64 weights are F32, which every stored value fits.
+  static StorageFormats all(DType dtype);
+  FormatId of(MatrixUse use) const;
+};
+
 enum class VectorUse {
   kNorm,        ///< stored in the model's dtype
   kRouterBias,  ///< float32
@@ -44,8 +57,8 @@ enum class VectorUse {
 
 /// The weights of one routed expert: SwiGLU with gate and up [intermediate, hidden], down
 /// [hidden, intermediate].
-struct ExpertTensors {
-  HostTensor gate, up, down;
+struct ExpertMatrices {
+  HostMatrix gate, up, down;
 };
 
 /// How the rows of a fused projection are divided: query heads, then key heads, then value heads.

@@ -35,6 +35,7 @@ class Buffer {
     return buffer;
   }
   const HostTensor& host() const { return values_; }
+  HostMatrix matrix() const { return values_; }
   Tensor tensor() const {
     return {const_cast<std::byte*>(values_.data()), values_.dtype(), values_.shape()};
   }
@@ -85,12 +86,12 @@ TEST_P(Operations, Linear) {
                                         {50, 96, 67}}) {
     for (const DType dtype : {DType::kF32, DType::kBF16}) {
       const Buffer x({tokens, in}, 1), w({out, in}, 2);
-      const HostTensor weight = w.host().converted(dtype);
+      const HostMatrix weight = w.host().converted(dtype);
       options_.dtype = dtype;
       cpu_ = make_backend("cpu", options_).value();
       // In two row blocks: they must be stacked.
-      const std::vector<HostTensor> blocks{weight.rows(0, out / 2), weight.rows(out / 2, out)};
-      const std::span<const HostTensor> used = out > 1 ? std::span(blocks) : std::span(&weight, 1);
+      const std::vector<HostMatrix> blocks{weight.rows(0, out / 2), weight.rows(out / 2, out)};
+      const std::span<const HostMatrix> used = out > 1 ? std::span(blocks) : std::span(&weight, 1);
       expect_same({tokens, out}, [&](Backend& backend, const Tensor& y) {
         const OperandPtr operand = backend.prepare_matrix(used, MatrixUse::kLinear).value();
         EXPECT_EQ(operand->shape(), (Shape{out, in}));
@@ -163,7 +164,7 @@ TEST_P(Operations, AddAndGatherAndEmbedAreExact) {
   expect_same(
       {3, 37},
       [&](Backend& b, const Tensor& out) {
-        const OperandPtr table = b.prepare_matrix({&x.host(), 1}, MatrixUse::kEmbedding).value();
+        const OperandPtr table = b.prepare_matrix(std::array{x.matrix()}, MatrixUse::kEmbedding).value();
         b.embed(ids.tensor(), *table, out);
       },
       0);
@@ -254,7 +255,7 @@ TEST_P(Operations, RouteTakesTheLowerIdOfATie) {
 TEST_P(Operations, Experts) {
   for (const auto& [tokens, hidden, width] : {std::tuple{1, 17, 5}, {9, 40, 33}, {30, 64, 24}}) {
     constexpr int64_t kExperts = 7, kChosen = 3;
-    std::vector<ExpertTensors> all;
+    std::vector<ExpertMatrices> all;
     for (uint64_t e = 0; e < kExperts; ++e) {
       all.push_back({Buffer({width, hidden}, 20 + e).host(), Buffer({width, hidden}, 40 + e).host(),
                      Buffer({hidden, width}, 60 + e).host()});
@@ -267,7 +268,7 @@ TEST_P(Operations, Experts) {
     const Buffer x({tokens, hidden}, 13), weights({tokens, kChosen}, 14),
         ids(chosen, {tokens, kChosen});
     expect_same({tokens, hidden}, [&](Backend& backend, const Tensor& out) {
-      const OperandPtr operand = backend.prepare_experts(all).value();
+      const OperandPtr operand = backend.prepare_experts({kExperts, hidden, width}, all).value();
       backend.experts(x.tensor(), ids.tensor(), weights.tensor(), *operand, out);
     });
   }
@@ -286,7 +287,7 @@ TEST(ReferenceInDouble, RoundsNothing) {
   const Tensor in = tensor(const_cast<double*>(x)), out = tensor(y);
   HostTensor identity = HostTensor::allocate(DType::kF32, {2, 2});
   identity.mutable_values<float>()[0] = identity.mutable_values<float>()[3] = 1;
-  const OperandPtr matrix = oracle->prepare_matrix({&identity, 1}, MatrixUse::kLinear).value();
+  const OperandPtr matrix = oracle->prepare_matrix(std::array{HostMatrix(identity)}, MatrixUse::kLinear).value();
   oracle->linear(in, *matrix, out);
   EXPECT_EQ(y[0], 1 + 0x1p-40);
   oracle->add(in, in, out);
@@ -315,7 +316,7 @@ TEST(Registry, RefusesWhatItDoesNotKnowWithTheChoices) {
 TEST(ContractsDeathTest, AWrongShapeIsABug) {
   const auto backend = make_backend("cpu", {.dtype = DType::kF32, .num_threads = 1}).value();
   const Buffer x({2, 3}, 1), w({4, 5}, 2), out = Buffer::output({2, 4});
-  const OperandPtr weight = backend->prepare_matrix({&w.host(), 1}, MatrixUse::kLinear).value();
+  const OperandPtr weight = backend->prepare_matrix(std::array{w.matrix()}, MatrixUse::kLinear).value();
   EXPECT_DEATH(backend->linear(x.tensor(), *weight, out.tensor()),
                "x: got F32 \\[2, 3\\], expected F32 \\[2, 5\\]");
 }

@@ -22,10 +22,12 @@ Result<std::unique_ptr<Backend>> make_backend(const std::string& name,
     return make_error(ErrorCode::kInvalidArgument, "threads: got {}, expected 0 to {}",
                       options.num_threads, kMaxThreads);
   }
-  if (name == "reference") return reference::make_reference_backend(options.dtype);
+  const StorageFormats formats = options.formats.value_or(StorageFormats::all(options.dtype));
+  if (name == "reference") return reference::make_reference_backend(options.dtype, formats);
   if (name == "cpu") {
     const int threads = options.num_threads != 0 ? options.num_threads : available_processors();
     return cpu::make_cpu_backend({.dtype = options.dtype,
+                                  .formats = formats,
                                   .num_threads = threads,
                                   .isa = options.isa,
                                   .map_weights = options.map_weights});

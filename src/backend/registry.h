@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,12 +10,14 @@
 namespace ernie {
 
 struct BackendOptions {
-  /// F32 or BF16: what weights and cached keys and values are stored in, and, on the reference
-  /// backend, where results are rounded. F64, there only: nothing is rounded.
+  /// F32 or BF16: the model's numerics, what weights, keys and values are stored in unless
+  /// `formats` says otherwise, and, on the reference backend, where results are rounded. F64, there
+  /// only: nothing is rounded.
   DType dtype = DType::kBF16;
   int num_threads = 0;  ///< 0: every processor this process may use
   std::string isa;  ///< of the cpu backend: "" for the best here, or "portable", "avx2", "avx512"
   bool map_weights = false;  ///< use weights in the mapped file instead of copying them to memory
+  std::optional<StorageFormats> formats;
 };
 
 /// "cpu", "reference": the names that make_backend accepts.

@@ -2,12 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
+
+#include "base/system_error.h"
 
 namespace ernie {
 namespace {
@@ -22,12 +22,6 @@ struct FileDescriptor {
     if (fd >= 0) ::close(fd);
   }
 };
-
-Error system_error(std::string_view action, const std::string& path) {
-  const int error = errno;
-  const ErrorCode code = error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
-  return make_error(code, "{}: cannot {}: {}", path, action, std::strerror(error));
-}
 
 Result<void> write_all(int fd, std::string_view contents, const std::string& path) {
   while (!contents.empty()) {
@@ -50,18 +44,12 @@ Result<void> sync_directory_of(const std::string& path) {
 }  // namespace
 
 Result<ByteSource> ByteSource::map_file(const std::string& path) {
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.fd < 0) return system_error("open", path);
-  struct stat status {};
-  if (::fstat(file.fd, &status) != 0) return system_error("stat", path);
-  if (!S_ISREG(status.st_mode)) {
-    return make_error(ErrorCode::kIo, "{}: not a regular file", path);
-  }
   ByteSource source;
+  ERNIE_TRY(source.file_, OpenFile::open(path));
   source.name_ = path;
-  const auto size = static_cast<size_t>(status.st_size);
+  const auto size = static_cast<size_t>(source.file_->num_bytes());
   if (size == 0) return source;
-  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd, 0);
+  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, source.file_->descriptor(), 0);
   if (memory == MAP_FAILED) return system_error("map", path);
   source.bytes_ = {static_cast<const std::byte*>(memory), size};
   source.owner_ = std::shared_ptr<const void>(

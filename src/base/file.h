@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/open_file.h"
 #include "base/result.h"
 
 namespace ernie {
@@ -31,11 +32,14 @@ class ByteSource {
     return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
   }
   const std::shared_ptr<const void>& owner() const { return owner_; }
+  /// The file that is mapped, its byte 0 being the first of `bytes`; null for other memory.
+  const std::shared_ptr<const OpenFile>& file() const { return file_; }
 
  private:
   std::string name_;
   std::span<const std::byte> bytes_;
   std::shared_ptr<const void> owner_;
+  std::shared_ptr<const OpenFile> file_;
 };
 
 /// The file's contents; an error if it has more than `max_bytes`.

@@ -104,7 +104,7 @@ class OpFixtures {
   /// fill(copy, values of that copy).
   Result<Copies> integers(const Shape& shape, int64_t count,
                           const std::function<void(int64_t, std::span<int32_t>)>& fill);
-  HostTensor random_matrix(int64_t rows, int64_t columns) const;
+  HostMatrix random_matrix(int64_t rows, int64_t columns) const;
   /// As many of what `prepare` makes as fill the working set, kept under `name`.
   Result<WeightsPtr> keep_copies(const std::string& name, double num_elements,
                                  const std::function<Result<OperandPtr>()>& prepare);

@@ -99,7 +99,7 @@ Result<OpFixtures::Copies> OpFixtures::integers(
   return copies;
 }
 
-HostTensor OpFixtures::random_matrix(int64_t rows, int64_t columns) const {
+HostMatrix OpFixtures::random_matrix(int64_t rows, int64_t columns) const {
   HostTensor matrix = HostTensor::allocate(DType::kBF16, {rows, columns});
   const std::span<bf16> values = matrix.mutable_values<bf16>();
   for (size_t i = 0; i < values.size(); ++i) {
@@ -113,7 +113,7 @@ Result<OpFixtures::WeightsPtr> OpFixtures::matrices(int64_t in, int64_t out, Mat
   const std::string name =
       fmt::format("{}x{} {}", in, out, use == MatrixUse::kRouter ? "router" : "matrix");
   if (name == kept_name_) return kept_;
-  const HostTensor host = random_matrix(out, in);
+  const HostMatrix host = random_matrix(out, in);
   const auto prepare = [&] { return backend_.prepare_matrix({&host, 1}, use); };
   return keep_copies(name, static_cast<double>(in * out), prepare);
 }
@@ -141,10 +141,10 @@ Result<OpFixtures::WeightsPtr> OpFixtures::expert_weights(int64_t num_experts, i
                                                           int64_t width) {
   const std::string name = fmt::format("{} experts {}x{}", num_experts, hidden, width);
   if (name == kept_name_) return kept_;
-  const HostTensor up = random_matrix(width, hidden), down = random_matrix(hidden, width);
-  const std::vector<ExpertTensors> all(static_cast<size_t>(num_experts), {up, up, down});
+  const HostMatrix up = random_matrix(width, hidden), down = random_matrix(hidden, width);
+  const std::vector<ExpertMatrices> all(static_cast<size_t>(num_experts), {up, up, down});
   return keep_copies(name, static_cast<double>(3 * num_experts * hidden * width),
-                     [&] { return backend_.prepare_experts(all); });
+                     [&] { return backend_.prepare_experts({num_experts, hidden, width}, all); });
 }
 
 Result<OperandPtr> OpFixtures::vector(int64_t size, VectorUse use, float value) {

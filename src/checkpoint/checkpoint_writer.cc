@@ -56,8 +56,8 @@ Result<void> append_weights(const WeightSource& weights, SafetensorsWriter& writ
   const uint64_t num_bytes = total_bytes(writer.tensors());
   uint64_t num_written = 0;
   for (const SafetensorsPlan& plan : writer.tensors()) {
-    ERNIE_TRY(const HostTensor stored, weights.read(plan.name));
-    const HostTensor tensor = stored.converted(plan.dtype);
+    ERNIE_TRY(const HostMatrix stored, weights.read(plan.name));
+    const HostTensor tensor = stored.to_tensor(plan.dtype);
     ERNIE_TRY_VOID(writer.append({tensor.data(), tensor.num_bytes()}));
     num_written += tensor.num_bytes();
     if (options.on_progress) options.on_progress(num_written, num_bytes);

@@ -76,7 +76,7 @@ class DummyWeights : public WeightSource {
 
   const ModelConfig& config() const override { return config_; }
 
-  Result<HostTensor> read(const std::string& name) const override {
+  Result<HostMatrix> read(const std::string& name) const override {
     const auto found = tensors_.find(name);
     if (found == tensors_.end()) {
       return make_error(ErrorCode::kNotFound, "{}: got a request for it, expected a tensor's name",
@@ -91,7 +91,7 @@ class DummyWeights : public WeightSource {
                         num_bytes);
     }
     fill_in_parallel(tensor, dtype, memory.get());
-    return HostTensor(dtype, tensor.shape, memory.get(), memory);
+    return HostMatrix(HostTensor(dtype, tensor.shape, memory.get(), memory));
   }
 
   std::string describe() const override { return fmt::format("random weights, seed {}", seed_); }

@@ -90,6 +90,11 @@ std::span<const std::byte> SafetensorsFile::bytes(const SafetensorsEntry& entry)
   return source_.bytes().subspan(data_begin_ + entry.begin, entry.num_bytes());
 }
 
+std::optional<FileOrigin> SafetensorsFile::origin_of(const std::byte* data) const {
+  if (source_.file() == nullptr) return std::nullopt;
+  return FileOrigin{source_.file(), static_cast<uint64_t>(data - source_.bytes().data())};
+}
+
 HostTensor SafetensorsFile::tensor(const SafetensorsEntry& entry) const {
   const auto source = bytes(entry);
   if (reinterpret_cast<uintptr_t>(source.data()) % dtype_bytes(entry.dtype) == 0) {

@@ -2,6 +2,7 @@
 
 /// Reading one safetensors file. It is taken as hostile: nothing is believed before it is checked.
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/host_matrix.h"
 #include "checkpoint/safetensors_header.h"
 
 namespace ernie {
@@ -34,6 +36,8 @@ class SafetensorsFile {
   std::span<const std::byte> bytes(const SafetensorsEntry& entry) const;
   /// Shares the file's memory, or is a copy where a value would not lie at a multiple of its size.
   HostTensor tensor(const SafetensorsEntry& entry) const;
+  /// Where bytes of this file that are at `data` lie on disk; nothing if it is not a file.
+  std::optional<FileOrigin> origin_of(const std::byte* data) const;
   /// Keeps the bytes alive.
   const std::shared_ptr<const void>& owner() const { return source_.owner(); }
 

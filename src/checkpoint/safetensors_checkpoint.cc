@@ -140,18 +140,25 @@ void SafetensorsCheckpoint::account_for_the_rest(Problems& problems) {
   }
 }
 
-Result<HostTensor> SafetensorsCheckpoint::read(const std::string& name) const {
+Result<HostMatrix> SafetensorsCheckpoint::read(const std::string& name) const {
   const auto found = recipes_.find(name);
   if (found == recipes_.end()) {
     return make_error(ErrorCode::kNotFound, "{}: got a request for it, expected a tensor's name",
                       printable(name));
   }
   const Recipe& recipe = found->second;
+  const auto matrix = [&recipe](const std::byte* data, std::shared_ptr<const void> owner,
+                                std::optional<FileOrigin> origin) {
+    const int64_t columns = recipe.shape[recipe.shape.rank() - 1];
+    const int64_t rows = columns == 0 ? 0 : recipe.shape.num_elements() / columns;
+    return HostMatrix(format_of(recipe.dtype).value(), rows, columns, data, std::move(owner),
+                      std::move(origin));
+  };
   const size_t element_bytes = dtype_bytes(recipe.dtype);
   const auto offset = static_cast<size_t>(recipe.first_element) * element_bytes;
   const std::byte* source = recipe.file->bytes(*recipe.entry).data() + offset;
   if (!recipe.is_transposed && is_aligned(source, element_bytes)) {
-    return HostTensor(recipe.dtype, recipe.shape, source, recipe.file->owner());
+    return matrix(source, recipe.file->owner(), recipe.file->origin_of(source));
   }
   const size_t num_bytes = static_cast<size_t>(recipe.shape.num_elements()) * element_bytes;
   const std::shared_ptr<std::byte> memory = allocate_aligned(num_bytes);
@@ -165,7 +172,7 @@ Result<HostTensor> SafetensorsCheckpoint::read(const std::string& name) const {
     const auto copy = element_bytes == 2 ? transpose<2> : transpose<4>;
     copy(source, recipe.entry->shape[1], recipe.shape[0], recipe.shape[1], memory.get());
   }
-  return HostTensor(recipe.dtype, recipe.shape, memory.get(), memory);
+  return matrix(memory.get(), memory, std::nullopt);
 }
 
 std::string SafetensorsCheckpoint::describe() const {

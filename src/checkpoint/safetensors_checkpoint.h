@@ -25,7 +25,7 @@ class SafetensorsCheckpoint : public WeightSource {
                                                        Problems& problems);
 
   const ModelConfig& config() const override { return config_; }
-  Result<HostTensor> read(const std::string& name) const override;
+  Result<HostMatrix> read(const std::string& name) const override;
   std::string describe() const override;
 
   Layout layout() const { return layout_; }

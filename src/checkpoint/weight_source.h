@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "base/tensor.h"
+#include "base/host_matrix.h"
 #include "checkpoint/model_config.h"
 
 namespace ernie {
@@ -31,10 +31,11 @@ class WeightSource {
   virtual ~WeightSource() = default;
   /// tie_word_embeddings is decided here.
   virtual const ModelConfig& config() const = 0;
-  /// The tensor of model_tensors() with that name, in the shape it has there and in F32, BF16 or
-  /// F16. Shares the mapped file's memory where its layout allows. Everything that can be wrong
-  /// with the file was found when it was opened; what is left to fail is memory.
-  virtual Result<HostTensor> read(const std::string& name) const = 0;
+  /// The tensor of model_tensors() with that name as the file holds it, a vector as one row. It
+  /// shares the mapped file's memory and knows its place in the file where the layout allows.
+  /// Errors: kNotFound for another name, memory; everything that can be wrong with the file was
+  /// found when it was opened.
+  virtual Result<HostMatrix> read(const std::string& name) const = 0;
   /// One line for the start-up log.
   virtual std::string describe() const = 0;
 };

@@ -63,8 +63,8 @@ Result<std::string> model_identity(const EngineFlags& flags, const WeightSource&
   const std::string config = to_json(weights.config());
   checksum.process_bytes(config.data(), config.size());
   for (const char* name : {"model.norm.weight", "model.layers.0.self_attn.q_proj.weight"}) {
-    ERNIE_TRY(const HostTensor tensor, weights.read(name));
-    checksum.process_bytes(tensor.data(), std::min(tensor.num_bytes(), kIdentityBytes));
+    ERNIE_TRY(const HostMatrix matrix, weights.read(name));
+    checksum.process_bytes(matrix.row(0), std::min(matrix.num_bytes(), kIdentityBytes));
   }
   return fmt::format("{} {:016x} {} {} {} {}", model_name(flags), checksum.checksum(),
                      flags.load_format, dtype_name(dtype), flags.device,

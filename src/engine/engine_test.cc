@@ -202,15 +202,13 @@ class PoisonedWeights final : public WeightSource {
   explicit PoisonedWeights(TokenId token) : token_(token) {}
   const ModelConfig& config() const override { return real_->config(); }
   std::string describe() const override { return "poisoned"; }
-  Result<HostTensor> read(const std::string& name) const override {
-    ERNIE_TRY(const HostTensor tensor, real_->read(name));
-    if (name != "model.embed_tokens.weight") return tensor;
-    HostTensor copy = HostTensor::allocate(DType::kBF16, tensor.shape());
-    const auto from = tensor.values<bf16>();
-    std::copy(from.begin(), from.end(), copy.mutable_values<bf16>().begin());
-    copy.mutable_values<bf16>()[static_cast<size_t>(token_ * tensor.dim(1))] =
-        to_bf16(std::numeric_limits<float>::quiet_NaN());
-    return copy;
+  Result<HostMatrix> read(const std::string& name) const override {
+    ERNIE_TRY(const HostMatrix matrix, real_->read(name));
+    if (name != "model.embed_tokens.weight") return matrix;
+    HostTensor copy = matrix.to_tensor(DType::kF32);
+    copy.mutable_values<float>()[static_cast<size_t>(token_ * matrix.num_columns())] =
+        std::numeric_limits<float>::quiet_NaN();
+    return HostMatrix(copy.converted(DType::kBF16));
   }
 
  private:

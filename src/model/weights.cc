@@ -13,16 +13,16 @@ class ScopedReader {
 
   /// The named matrices stacked from top to bottom.
   Result<OperandPtr> matrix(std::initializer_list<const char*> names, MatrixUse use) const {
-    std::vector<HostTensor> blocks;
+    std::vector<HostMatrix> blocks;
     for (const char* name : names) {
-      ERNIE_TRY(HostTensor block, source_.read(prefix_ + name));
+      ERNIE_TRY(HostMatrix block, source_.read(prefix_ + name));
       blocks.push_back(std::move(block));
     }
     return backend_.prepare_matrix(blocks, use);
   }
   Result<OperandPtr> vector(const char* name, VectorUse use) const {
-    ERNIE_TRY(const HostTensor tensor, source_.read(prefix_ + name));
-    return backend_.prepare_vector(tensor.reshaped({tensor.shape().num_elements()}), use);
+    ERNIE_TRY(const HostMatrix row, source_.read(prefix_ + name));
+    return backend_.prepare_vector(row, use);
   }
   Result<MlpWeights> mlp() const {
     ERNIE_TRY(OperandPtr gate_up,
@@ -30,16 +30,17 @@ class ScopedReader {
     ERNIE_TRY(OperandPtr down, matrix({"down_proj.weight"}, MatrixUse::kLinear));
     return MlpWeights{std::move(gate_up), std::move(down)};
   }
-  Result<OperandPtr> experts(int64_t num_experts) const {
-    std::vector<ExpertTensors> all;
-    for (int64_t e = 0; e < num_experts; ++e) {
+  Result<OperandPtr> experts(const ModelConfig& config) const {
+    std::vector<ExpertMatrices> all;
+    for (int64_t e = 0; e < config.num_experts; ++e) {
       const std::string name = fmt::format("{}experts.{}.", prefix_, e);
-      ERNIE_TRY(HostTensor gate, source_.read(name + "gate_proj.weight"));
-      ERNIE_TRY(HostTensor up, source_.read(name + "up_proj.weight"));
-      ERNIE_TRY(HostTensor down, source_.read(name + "down_proj.weight"));
+      ERNIE_TRY(HostMatrix gate, source_.read(name + "gate_proj.weight"));
+      ERNIE_TRY(HostMatrix up, source_.read(name + "up_proj.weight"));
+      ERNIE_TRY(HostMatrix down, source_.read(name + "down_proj.weight"));
       all.push_back({std::move(gate), std::move(up), std::move(down)});
     }
-    return backend_.prepare_experts(all);
+    return backend_.prepare_experts(
+        {config.num_experts, config.hidden_size, config.moe_intermediate_size}, all);
   }
 
  private:
@@ -53,7 +54,7 @@ Result<MoeWeights> load_moe(const ScopedReader& reader, const ModelConfig& confi
   ERNIE_TRY(moe.router, reader.matrix({"gate.weight"}, MatrixUse::kRouter));
   ERNIE_TRY(moe.correction_bias,
             reader.vector("moe_statics.e_score_correction_bias", VectorUse::kRouterBias));
-  ERNIE_TRY(moe.experts, reader.experts(config.num_experts));
+  ERNIE_TRY(moe.experts, reader.experts(config));
   if (config.num_shared_experts > 0) {
     ERNIE_TRY(moe.shared, reader.scope("shared_experts.").mlp());
   }

@@ -12,16 +12,16 @@ namespace {
 
 constexpr size_t kMaxNamed = 3;
 
-Result<TensorDigest> digest_tensor(const WeightSource& weights, const std::string& name) {
-  ERNIE_TRY(const HostTensor tensor, weights.read(name));
-  TensorDigest out{name, tensor.dtype(), tensor.shape(), {}};
+Result<TensorDigest> digest_tensor(const WeightSource& weights, const TensorSpec& spec) {
+  ERNIE_TRY(const HostMatrix matrix, weights.read(spec.name));
+  TensorDigest out{spec.name, matrix.format().id, spec.shape, {}};
   ByteWriter head;
-  head.add_text("ernie tensor 1").add_text(out.name).add_text(dtype_name(out.dtype));
+  head.add_text("ernie tensor 1").add_text(out.name).add_text(weight_format(out.format).name);
   head.add(static_cast<uint32_t>(out.shape.rank()));
   for (const int64_t dim : out.shape.dims()) head.add(dim);
   Sha256 sha;
   sha.update(head.bytes());
-  sha.update({tensor.data(), tensor.num_bytes()});
+  sha.update(matrix.bytes());
   out.digest = sha.finish();
   return out;
 }
@@ -80,8 +80,8 @@ void add_tensor_differences(const ModelManifest& got, const ModelManifest& expec
       names.push_back(tensor.name + " (not expected)");
     } else if (node.mapped()->digest != tensor.digest) {
       const bool same_form =
-          node.mapped()->dtype == tensor.dtype && node.mapped()->shape == tensor.shape;
-      names.push_back(tensor.name + (same_form ? "" : " (of another dtype or shape)"));
+          node.mapped()->format == tensor.format && node.mapped()->shape == tensor.shape;
+      names.push_back(tensor.name + (same_form ? "" : " (of another format or shape)"));
     }
   }
   for (const auto& [name, tensor] : others) names.push_back(name + " (absent)");
@@ -104,7 +104,7 @@ Result<ModelManifest> make_manifest(const WeightSource& weights, const Tokenizer
   ThreadPool pool(num_threads > 0 ? num_threads : available_processors());
   pool.run(static_cast<int64_t>(specs.size()), [&](int64_t i, int) {
     const auto index = static_cast<size_t>(i);
-    auto tensor = digest_tensor(weights, specs[index].name);
+    auto tensor = digest_tensor(weights, specs[index]);
     if (tensor) {
       manifest.tensors[index] = *std::move(tensor);
     } else {

@@ -13,9 +13,9 @@ namespace ernie {
 
 struct TensorDigest {
   std::string name;
-  DType dtype = DType::kF32;
+  FormatId format = FormatId::kF32;
   Shape shape;
-  Digest digest{};  ///< of name, dtype, shape and values
+  Digest digest{};  ///< of name, format, shape and bytes
 };
 
 /// What a model is, tensor by tensor, so that two of them can be compared without either.

@@ -15,13 +15,14 @@ class ChangedWeights : public WeightSource {
   ChangedWeights(const WeightSource& source, std::string name, size_t byte)
       : source_(source), name_(std::move(name)), byte_(byte) {}
   const ModelConfig& config() const override { return source_.config(); }
-  Result<HostTensor> read(const std::string& name) const override {
-    ERNIE_TRY(const HostTensor tensor, source_.read(name));
-    if (name != name_) return tensor;
+  Result<HostMatrix> read(const std::string& name) const override {
+    ERNIE_TRY(const HostMatrix matrix, source_.read(name));
+    if (name != name_) return matrix;
     const auto bytes =
-        std::make_shared<std::vector<std::byte>>(tensor.data(), tensor.data() + tensor.num_bytes());
+        std::make_shared<std::vector<std::byte>>(matrix.bytes().begin(), matrix.bytes().end());
     (*bytes)[byte_] ^= std::byte{1};
-    return HostTensor(tensor.dtype(), tensor.shape(), bytes->data(), bytes);
+    return HostMatrix(matrix.format().id, matrix.num_rows(), matrix.num_columns(), bytes->data(),
+                      bytes);
   }
   std::string describe() const override { return ""; }
 
@@ -77,7 +78,7 @@ TEST(ModelManifest, DifferencesNameConfigTensorsAndTokenizer) {
   ASSERT_EQ(found.size(), 3u);
   EXPECT_EQ(found[0], "config: rope_theta: got 500001, expected 500000");
   EXPECT_EQ(found[1],
-            fmt::format("4 of {} tensors differ: {} (not expected), {}, {} (of another dtype or "
+            fmt::format("4 of {} tensors differ: {} (not expected), {}, {} (of another format or "
                         "shape), …",
                         manifest.tensors.size(), other.tensors[0].name, other.tensors[1].name,
                         other.tensors[2].name));

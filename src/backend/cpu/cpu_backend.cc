@@ -25,9 +25,19 @@ class CpuBackend final : public Backend {
 
   std::string_view name() const override { return "cpu"; }
   std::string describe() const override {
-    return fmt::format("cpu, {} kernels, {} threads, {} weights and cache, F32 activations",
-                       context_.kernels.isa, context_.threads.num_threads(),
-                       dtype_name(options_.dtype));
+    const StorageFormats& f = options_.formats;
+    const std::string_view linear = weight_format(f.linear).name;
+    const bool is_uniform = f.embedding == f.linear && f.experts == f.linear;
+    const std::string weights =
+        is_uniform ? std::string(linear)
+                   : fmt::format("{} (embedding {}, experts {})", linear,
+                                 weight_format(f.embedding).name, weight_format(f.experts).name);
+    const std::string storage = is_uniform && linear == dtype_name(f.kv_cache)
+                                    ? weights + " weights and cache"
+                                    : weights + " weights, " +
+                                          std::string(dtype_name(f.kv_cache)) + " cache";
+    return fmt::format("cpu, {} kernels, {} threads, {}, F32 activations", context_.kernels.isa,
+                       context_.threads.num_threads(), storage);
   }
   DType activation_dtype() const override { return kAct; }
 
@@ -45,39 +55,46 @@ class CpuBackend final : public Backend {
 
   Result<std::unique_ptr<KvCache>> allocate_kv_cache(const KvCacheShape& shape) override {
     ERNIE_TRY(std::shared_ptr<void> memory,
-              allocate_pages(CpuKvCache::num_bytes(shape, options_.dtype)));
-    return std::unique_ptr<KvCache>(new CpuKvCache(shape, options_.dtype, std::move(memory)));
+              allocate_pages(CpuKvCache::num_bytes(shape, options_.formats.kv_cache)));
+    return std::unique_ptr<KvCache>(new CpuKvCache(shape, options_.formats.kv_cache, std::move(memory)));
   }
   size_t kv_bytes_per_token(const KvCacheShape& shape) const override {
     KvCacheShape one = shape;
     one.num_blocks = one.block_size = 1;
-    return CpuKvCache::num_bytes(one, options_.dtype);
+    return CpuKvCache::num_bytes(one, options_.formats.kv_cache);
   }
 
-  Result<OperandPtr> prepare_matrix(std::span<const HostTensor> row_blocks,
+  Result<OperandPtr> prepare_matrix(std::span<const HostMatrix> row_blocks,
                                     MatrixUse use) override {
-    const DType dtype = use == MatrixUse::kRouter ? DType::kF32 : options_.dtype;
-    ERNIE_TRY(WeightRows rows, make_weight_rows(row_blocks, dtype, options_.map_weights));
+    ERNIE_TRY(WeightRows rows,
+              make_weight_rows(row_blocks, dense_dtype(options_.formats.of(use)).value(),
+                               options_.map_weights));
     return OperandPtr(new CpuMatrix(std::move(rows)));
   }
-  Result<OperandPtr> prepare_vector(const HostTensor& vector, VectorUse use) override {
-    const HostTensor stored = use == VectorUse::kNorm ? vector.converted(options_.dtype) : vector;
-    const HostTensor wide = stored.converted(DType::kF32);
-    const std::span<const float> values = wide.values<float>();
-    return OperandPtr(new CpuVector({values.begin(), values.end()}));
+  Result<OperandPtr> prepare_vector(const HostMatrix& vector, VectorUse use) override {
+    ERNIE_TRY(WeightRows rows, make_weight_rows({&vector, 1}, DType::kF32, false));
+    auto* values = static_cast<const float*>(rows.data);
+    std::vector<float> kept(values, values + rows.num_columns);
+    // A norm has the precision of the model's dtype.
+    if (use == VectorUse::kNorm && options_.dtype == DType::kBF16) {
+      for (float& value : kept) value = to_float(to_bf16(value));
+    }
+    return OperandPtr(new CpuVector(std::move(kept)));
   }
-  Result<OperandPtr> prepare_experts(std::span<const ExpertTensors> experts) override {
+  Result<OperandPtr> prepare_experts(const Shape& shape,
+                                     std::span<const ExpertMatrices> experts) override {
     std::vector<CpuExperts::Expert> all;
-    const auto rows = [this](const HostTensor& t) {
-      return make_weight_rows({&t, 1}, options_.dtype, options_.map_weights);
+    const auto rows = [this](const HostMatrix& matrix) {
+      return make_weight_rows({&matrix, 1}, dense_dtype(options_.formats.experts).value(),
+                              options_.map_weights);
     };
-    for (const ExpertTensors& e : experts) {
+    for (const ExpertMatrices& e : experts) {
       ERNIE_TRY(WeightRows gate, rows(e.gate));
       ERNIE_TRY(WeightRows up, rows(e.up));
       ERNIE_TRY(WeightRows down, rows(e.down));
       all.push_back({std::move(gate), std::move(up), std::move(down)});
     }
-    return OperandPtr(new CpuExperts(std::move(all)));
+    return OperandPtr(new CpuExperts(shape, std::move(all)));
   }
 
   void do_embed(const Tensor& token_ids, const Operand& table, const Tensor& out) override {
@@ -150,8 +167,16 @@ class CpuBackend final : public Backend {
 }  // namespace
 
 Result<std::unique_ptr<Backend>> make_cpu_backend(const CpuOptions& options) {
-  ERNIE_CHECK(options.dtype == DType::kF32 || options.dtype == DType::kBF16, "{}",
-              dtype_name(options.dtype));
+  const StorageFormats& f = options.formats;
+  for (const FormatId format : {f.linear, f.embedding, f.experts}) {
+    if (format == FormatId::kF32 || format == FormatId::kBF16) continue;
+    return make_error(ErrorCode::kUnsupported, "cpu: weights in {}, expected F32 or BF16",
+                      weight_format(format).name);
+  }
+  if (f.kv_cache != DType::kF32 && f.kv_cache != DType::kBF16) {
+    return make_error(ErrorCode::kUnsupported, "cpu: KV cache in {}, expected F32 or BF16",
+                      dtype_name(f.kv_cache));
+  }
   ERNIE_TRY(const Kernels* kernels, select_kernels(options.isa));
   return std::unique_ptr<Backend>(new CpuBackend(options, *kernels));
 }

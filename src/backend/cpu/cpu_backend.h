@@ -8,7 +8,8 @@
 namespace ernie::cpu {
 
 struct CpuOptions {
-  DType dtype = DType::kBF16;  ///< F32 or BF16: weights and cached keys and values
+  DType dtype = DType::kBF16;  ///< F32 or BF16: the model's, for norms
+  StorageFormats formats;      ///< F32 or BF16 each
   int num_threads = 1;
   std::string isa;  ///< "" for the best
   bool map_weights = false;

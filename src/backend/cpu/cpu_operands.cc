@@ -18,26 +18,45 @@ Result<std::shared_ptr<void>> allocate_pages(size_t num_bytes) {
   return std::shared_ptr<void>(memory, [size](void* p) { ::munmap(p, size); });
 }
 
-Result<WeightRows> make_weight_rows(std::span<const HostTensor> blocks, DType dtype,
-                                    bool keep_mapped) {
-  WeightRows rows{.dtype = dtype, .num_columns = blocks.front().dim(1)};
-  for (const HostTensor& block : blocks) {
-    ERNIE_CHECK(block.dim(1) == rows.num_columns, "{}", to_string(block.shape()));
-    rows.num_rows += block.dim(0);
+namespace {
+
+/// The block as `dtype`, dense, at `target`.
+Result<void> copy_block(const HostMatrix& block, DType dtype, std::byte* target) {
+  const std::optional<DType> stored = dense_dtype(block.format().id);
+  if (!stored) {
+    return make_error(ErrorCode::kUnsupported, "cpu: got a weight in {}, expected F32, BF16 or F16",
+                      block.format().name);
   }
-  if (keep_mapped && blocks.size() == 1 && blocks.front().dtype() == dtype) {
-    const auto kept = std::make_shared<const HostTensor>(blocks.front());
-    rows.data = kept->data();
-    rows.owner = kept;
+  if (*stored == dtype) return block.read_rows(0, block.num_rows(), target);
+  const size_t row_bytes = static_cast<size_t>(block.num_columns()) * dtype_bytes(dtype);
+  for (int64_t i = 0; i < block.num_rows(); ++i) {
+    block.convert_row(i, dtype, target + static_cast<size_t>(i) * row_bytes);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<WeightRows> make_weight_rows(std::span<const HostMatrix> blocks, DType dtype,
+                                    bool keep_mapped) {
+  WeightRows rows{.dtype = dtype, .num_columns = blocks.front().num_columns()};
+  for (const HostMatrix& block : blocks) {
+    ERNIE_CHECK(block.num_columns() == rows.num_columns, "{}", block.describe());
+    rows.num_rows += block.num_rows();
+  }
+  const HostMatrix& first = blocks.front();
+  if (keep_mapped && blocks.size() == 1 && dense_dtype(first.format().id) == dtype &&
+      first.is_contiguous()) {
+    rows.data = first.row(0);
+    rows.owner = first.owner();
     return rows;
   }
   rows.owned_bytes = static_cast<size_t>(rows.num_rows * rows.num_columns) * dtype_bytes(dtype);
   ERNIE_TRY(const std::shared_ptr<void> memory, allocate_pages(rows.owned_bytes));
   auto* target = static_cast<std::byte*>(memory.get());
-  for (const HostTensor& block : blocks) {
-    const HostTensor converted = block.converted(dtype);
-    std::memcpy(target, converted.data(), converted.num_bytes());
-    target += converted.num_bytes();
+  for (const HostMatrix& block : blocks) {
+    ERNIE_TRY_VOID(copy_block(block, dtype, target));
+    target += static_cast<size_t>(block.num_elements()) * dtype_bytes(dtype);
   }
   rows.data = memory.get();
   rows.owner = memory;

@@ -31,8 +31,8 @@ struct WeightRows {
 Result<std::shared_ptr<void>> allocate_pages(size_t num_bytes);
 
 /// Stacks the blocks as `dtype`. With `keep_mapped` a single block that has that type already is
-/// used where it is.
-Result<WeightRows> make_weight_rows(std::span<const HostTensor> blocks, DType dtype,
+/// used where it is. Error: no memory; a format that is not dense; the file cannot be read.
+Result<WeightRows> make_weight_rows(std::span<const HostMatrix> blocks, DType dtype,
                                     bool keep_mapped);
 
 class CpuMatrix final : public Operand {
@@ -64,10 +64,8 @@ class CpuExperts final : public Operand {
   struct Expert {
     WeightRows gate, up, down;
   };
-  explicit CpuExperts(std::vector<Expert> experts)
-      : Operand({static_cast<int64_t>(experts.size()), experts.front().gate.num_columns,
-                 experts.front().gate.num_rows}),
-        experts_(std::move(experts)) {}
+  CpuExperts(const Shape& shape, std::vector<Expert> experts)
+      : Operand(shape), experts_(std::move(experts)) {}
   size_t num_bytes() const override;
   const Expert& expert(int64_t i) const { return experts_[static_cast<size_t>(i)]; }
 

@@ -10,7 +10,7 @@ namespace {
 /// The contract checks and the operand casts; the arithmetic is in operations.h.
 class ReferenceBackend final : public Backend {
  public:
-  explicit ReferenceBackend(DType act) : act_(act) {}
+  ReferenceBackend(DType act, const StorageFormats& formats) : act_(act), formats_(formats) {}
 
   std::string_view name() const override { return "reference"; }
   std::string describe() const override {
@@ -35,29 +35,38 @@ class ReferenceBackend final : public Backend {
   }
   Result<void> synchronize() override { return {}; }
   Result<std::unique_ptr<KvCache>> allocate_kv_cache(const KvCacheShape& shape) override {
-    return std::unique_ptr<KvCache>(new ReferenceKvCache(shape, act_));
+    return std::unique_ptr<KvCache>(new ReferenceKvCache(shape, formats_.kv_cache));
   }
   size_t kv_bytes_per_token(const KvCacheShape& shape) const override {
     return static_cast<size_t>(2 * shape.num_layers * shape.num_kv_heads * shape.head_dim) *
-           dtype_bytes(act_);
+           dtype_bytes(formats_.kv_cache);
   }
 
-  Result<OperandPtr> prepare_matrix(std::span<const HostTensor> row_blocks,
+  Result<OperandPtr> prepare_matrix(std::span<const HostMatrix> row_blocks,
                                     MatrixUse use) override {
-    std::vector<HostTensor> blocks;
-    for (const HostTensor& block : row_blocks) {
-      blocks.push_back(use == MatrixUse::kRouter ? block : stored(block));
+    std::vector<HostMatrix> blocks;
+    for (const HostMatrix& block : row_blocks) {
+      ERNIE_TRY_VOID(check_dense(block));
+      blocks.push_back(stored(block, formats_.of(use)));
     }
     return OperandPtr(new Matrix(std::move(blocks)));
   }
-  Result<OperandPtr> prepare_vector(const HostTensor& vector, VectorUse use) override {
-    return OperandPtr(new Vector(use == VectorUse::kRouterBias ? vector : stored(vector)));
+  Result<OperandPtr> prepare_vector(const HostMatrix& vector, VectorUse use) override {
+    ERNIE_TRY_VOID(check_dense(vector));
+    // A norm has the precision of the model's dtype.
+    const bool is_rounded = use == VectorUse::kNorm && act_ == DType::kBF16;
+    return OperandPtr(new Vector(stored(vector, is_rounded ? FormatId::kBF16 : FormatId::kF32)));
   }
-  Result<OperandPtr> prepare_experts(std::span<const ExpertTensors> experts) override {
-    std::vector<ExpertTensors> all;
-    for (const ExpertTensors& e : experts)
-      all.push_back({stored(e.gate), stored(e.up), stored(e.down)});
-    return OperandPtr(new Experts(all));
+  Result<OperandPtr> prepare_experts(const Shape& shape,
+                                     std::span<const ExpertMatrices> experts) override {
+    std::vector<ExpertMatrices> all;
+    for (const ExpertMatrices& e : experts) {
+      for (const HostMatrix* matrix : {&e.gate, &e.up, &e.down})
+        ERNIE_TRY_VOID(check_dense(*matrix));
+      const FormatId format = formats_.experts;
+      all.push_back({stored(e.gate, format), stored(e.up, format), stored(e.down, format)});
+    }
+    return OperandPtr(new Experts(shape, all));
   }
 
   void do_embed(const Tensor& token_ids, const Operand& table, const Tensor& out) override {
@@ -103,10 +112,15 @@ class ReferenceBackend final : public Backend {
   }
 
  private:
-  /// A bfloat16 model stores its weights in bfloat16, whatever the file has; float32 widens
-  /// exactly.
-  HostTensor stored(const HostTensor& weight) const {
-    return act_ == DType::kBF16 ? weight.converted(DType::kBF16) : weight;
+  /// Rounded to bfloat16, whatever the file has; float32 would only widen what is there.
+  static HostMatrix stored(const HostMatrix& weight, FormatId format) {
+    return format == FormatId::kBF16 ? HostMatrix(weight.to_tensor(DType::kBF16)) : weight;
+  }
+  static Result<void> check_dense(const HostMatrix& weight) {
+    if (dense_dtype(weight.format().id)) return {};
+    return make_error(ErrorCode::kUnsupported,
+                      "reference: got a weight in {}, expected F32, BF16 or F16",
+                      weight.format().name);
   }
   static const Matrix& matrix(const Operand& operand) {
     return static_cast<const Matrix&>(operand);
@@ -116,14 +130,21 @@ class ReferenceBackend final : public Backend {
   }
 
   DType act_;
+  StorageFormats formats_;
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> make_reference_backend(DType dtype) {
+Result<std::unique_ptr<Backend>> make_reference_backend(DType dtype,
+                                                        const StorageFormats& formats) {
   ERNIE_CHECK(dtype == DType::kF64 || dtype == DType::kF32 || dtype == DType::kBF16, "dtype {}",
               dtype_name(dtype));
-  return std::make_unique<ReferenceBackend>(dtype);
+  for (const FormatId format : {formats.linear, formats.embedding, formats.experts}) {
+    if (format == FormatId::kF32 || format == FormatId::kBF16) continue;
+    return make_error(ErrorCode::kUnsupported, "reference: weights in {}, expected F32 or BF16",
+                      weight_format(format).name);
+  }
+  return std::unique_ptr<Backend>(std::make_unique<ReferenceBackend>(dtype, formats));
 }
 
 }  // namespace ernie::reference

@@ -9,6 +9,7 @@ namespace ernie::reference {
 /// The executable specification: scalar, one thread, no speed. dtype F64: nothing is rounded, the
 /// oracle of `ernie verify`. F32: what is stored is rounded. BF16: the rounding points of the
 /// original's eager implementation.
-std::unique_ptr<Backend> make_reference_backend(DType dtype);
+Result<std::unique_ptr<Backend>> make_reference_backend(DType dtype,
+                                                        const StorageFormats& formats);
 
 }  // namespace ernie::reference

@@ -5,15 +5,16 @@
 namespace ernie::reference {
 namespace {
 
-int64_t count_rows(const std::vector<HostTensor>& blocks) {
+int64_t count_rows(const std::vector<HostMatrix>& blocks) {
   int64_t rows = 0;
-  for (const HostTensor& block : blocks) rows += block.dim(0);
+  for (const HostMatrix& block : blocks) rows += block.num_rows();
   return rows;
 }
 
 /// Eight sums, because one alone waits for each addition; in double the order does not matter.
 template <typename T>
-double dot_in_double(const T* w, const Row& x) {
+double dot_in_double(const std::byte* row, const Row& x) {
+  const auto* w = reinterpret_cast<const T*>(row);
   constexpr size_t kSums = 8;
   double sums[kSums] = {};
   size_t k = 0;
@@ -62,50 +63,50 @@ double rounded(DType dtype, double x) {
   return static_cast<double>(dtype == DType::kBF16 ? to_float(to_bf16(narrow)) : narrow);
 }
 
-Matrix::Matrix(std::vector<HostTensor> row_blocks)
-    : Operand({count_rows(row_blocks), row_blocks.front().dim(1)}),
+Matrix::Matrix(std::vector<HostMatrix> row_blocks)
+    : Operand({count_rows(row_blocks), row_blocks.front().num_columns()}),
       blocks_(std::move(row_blocks)) {}
 
 Matrix::Place Matrix::find(int64_t i) const {
   ERNIE_CHECK(0 <= i && i < dim(0), "row {} of {}", i, dim(0));
   size_t b = 0;
-  while (i >= blocks_[b].dim(0)) i -= blocks_[b++].dim(0);
-  return {&blocks_[b], i * dim(1)};
+  while (i >= blocks_[b].num_rows()) i -= blocks_[b++].num_rows();
+  return {&blocks_[b], i};
 }
 
 Row Matrix::row(int64_t i) const {
   const Place place = find(i);
+  const DType dtype = dense_dtype(place.block->format().id).value();
   Row values(static_cast<size_t>(dim(1)));
   for (int64_t j = 0; j < dim(1); ++j) {
-    values[static_cast<size_t>(j)] = static_cast<double>(
-        load_float(place.block->dtype(), place.block->data(), place.offset + j));
+    values[static_cast<size_t>(j)] =
+        static_cast<double>(load_float(dtype, place.block->row(place.row), j));
   }
   return values;
 }
 
 double Matrix::dot(int64_t i, const Row& x) const {
   const Place place = find(i);
-  const HostTensor& block = *place.block;
-  switch (block.dtype()) {
+  const std::byte* row = place.block->row(place.row);
+  switch (dense_dtype(place.block->format().id).value()) {
     case DType::kF32:
-      return dot_in_double(block.values<float>().data() + place.offset, x);
+      return dot_in_double<float>(row, x);
     case DType::kBF16:
-      return dot_in_double(block.values<bf16>().data() + place.offset, x);
+      return dot_in_double<bf16>(row, x);
     default:
-      return dot_in_double(block.values<f16>().data() + place.offset, x);
+      return dot_in_double<f16>(row, x);
   }
 }
 
-Vector::Vector(const HostTensor& values) : Operand({values.shape().num_elements()}) {
+Vector::Vector(const HostMatrix& values) : Operand({values.num_columns()}) {
+  const DType dtype = dense_dtype(values.format().id).value();
   for (int64_t i = 0; i < dim(0); ++i) {
-    values_.push_back(static_cast<double>(load_float(values.dtype(), values.data(), i)));
+    values_.push_back(static_cast<double>(load_float(dtype, values.row(0), i)));
   }
 }
 
-Experts::Experts(std::span<const ExpertTensors> experts)
-    : Operand({static_cast<int64_t>(experts.size()), experts.front().gate.dim(1),
-               experts.front().gate.dim(0)}) {
-  for (const ExpertTensors& e : experts) {
+Experts::Experts(const Shape& shape, std::span<const ExpertMatrices> experts) : Operand(shape) {
+  for (const ExpertMatrices& e : experts) {
     experts_.push_back(std::unique_ptr<const Expert>(
         new Expert{Matrix({e.gate}), Matrix({e.up}), Matrix({e.down})}));
   }

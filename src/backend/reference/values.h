@@ -22,11 +22,11 @@ double rounded(DType dtype, double x);
 /// What an operation calculates in when it stores activations of type `act`: F32, but F64 for F64.
 inline DType arithmetic_of(DType act) { return act == DType::kF64 ? act : DType::kF32; }
 
-/// One or more matrices of equally many columns, one below the other, as the checkpoint stores
-/// them.
+/// One or more dense matrices of equally many columns, one below the other, as the checkpoint
+/// stores them.
 class Matrix final : public Operand {
  public:
-  explicit Matrix(std::vector<HostTensor> row_blocks);
+  explicit Matrix(std::vector<HostMatrix> row_blocks);
   size_t num_bytes() const override { return 0; }
   Row row(int64_t i) const;
   /// Σ_k row(i)[k] * x[k], summed in double.
@@ -34,16 +34,16 @@ class Matrix final : public Operand {
 
  private:
   struct Place {
-    const HostTensor* block;
-    int64_t offset;  // of the row's first element
+    const HostMatrix* block;
+    int64_t row;  // in it
   };
   Place find(int64_t i) const;
-  std::vector<HostTensor> blocks_;
+  std::vector<HostMatrix> blocks_;
 };
 
 class Vector final : public Operand {
  public:
-  explicit Vector(const HostTensor& values);
+  explicit Vector(const HostMatrix& values);
   size_t num_bytes() const override { return values_.size() * sizeof(double); }
   const Row& values() const { return values_; }
 
@@ -57,7 +57,7 @@ class Experts final : public Operand {
   struct Expert {
     Matrix gate, up, down;
   };
-  explicit Experts(std::span<const ExpertTensors> experts);
+  Experts(const Shape& shape, std::span<const ExpertMatrices> experts);
   size_t num_bytes() const override { return 0; }
   const Expert& expert(int64_t i) const { return *experts_[static_cast<size_t>(i)]; }
 

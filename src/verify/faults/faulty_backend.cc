@@ -9,14 +9,11 @@ namespace {
 
 using host::Values;
 
-Values values_of(const HostTensor& tensor) {
-  Values values;
-  const int64_t n = tensor.shape().num_elements();
-  values.reserve(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; ++i) {
-    values.push_back(static_cast<double>(load_float(tensor.dtype(), tensor.data(), i)));
-  }
-  return values;
+/// What the device holds after preparing it in a type.
+Values values_of(const HostMatrix& matrix, DType store) {
+  const HostTensor stored = HostMatrix(matrix.to_tensor(store)).to_tensor(DType::kF32);
+  const std::span<const float> values = stored.values<float>();
+  return {values.begin(), values.end()};
 }
 
 /// The device's operand, and the numbers in it.
@@ -70,28 +67,28 @@ class FaultyBackend final : public Backend {
     return real_->kv_bytes_per_token(shape);
   }
 
-  Result<OperandPtr> prepare_matrix(std::span<const HostTensor> row_blocks,
+  Result<OperandPtr> prepare_matrix(std::span<const HostMatrix> row_blocks,
                                     MatrixUse use) override {
     ERNIE_TRY(OperandPtr real, real_->prepare_matrix(row_blocks, use));
     Values all;
-    for (const HostTensor& block : row_blocks) {
-      const Values part = values_of(use == MatrixUse::kRouter ? block : block.converted(store_));
+    for (const HostMatrix& block : row_blocks) {
+      const Values part = values_of(block, use == MatrixUse::kRouter ? DType::kF32 : store_);
       all.insert(all.end(), part.begin(), part.end());
     }
     return OperandPtr(new KeptOperand(std::move(real), std::move(all)));
   }
-  Result<OperandPtr> prepare_vector(const HostTensor& vector, VectorUse use) override {
+  Result<OperandPtr> prepare_vector(const HostMatrix& vector, VectorUse use) override {
     ERNIE_TRY(OperandPtr real, real_->prepare_vector(vector, use));
-    const HostTensor stored = use == VectorUse::kNorm ? vector.converted(store_) : vector;
-    return OperandPtr(new KeptOperand(std::move(real), values_of(stored)));
+    const DType stored = use == VectorUse::kNorm ? store_ : DType::kF32;
+    return OperandPtr(new KeptOperand(std::move(real), values_of(vector, stored)));
   }
-  Result<OperandPtr> prepare_experts(std::span<const ExpertTensors> experts) override {
-    ERNIE_TRY(OperandPtr real, real_->prepare_experts(experts));
+  Result<OperandPtr> prepare_experts(const Shape& shape,
+                                     std::span<const ExpertMatrices> experts) override {
+    ERNIE_TRY(OperandPtr real, real_->prepare_experts(shape, experts));
     auto operand = std::make_unique<KeptOperand>(std::move(real), Values());
-    for (const ExpertTensors& e : experts) {
-      operand->experts.push_back({values_of(e.gate.converted(store_)),
-                                  values_of(e.up.converted(store_)),
-                                  values_of(e.down.converted(store_))});
+    for (const ExpertMatrices& e : experts) {
+      operand->experts.push_back(
+          {values_of(e.gate, store_), values_of(e.up, store_), values_of(e.down, store_)});
     }
     return OperandPtr(std::move(operand));
   }

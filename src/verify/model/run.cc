@@ -24,10 +24,10 @@ Result<std::vector<std::vector<float>>> read_bias(const WeightSource& weights) {
   std::vector<std::vector<float>> all(static_cast<size_t>(config.num_layers));
   for (int64_t layer = 0; layer < config.num_layers; ++layer) {
     if (!config.is_moe_layer(layer)) continue;
-    ERNIE_TRY(const HostTensor bias,
+    ERNIE_TRY(const HostMatrix bias,
               weights.read(
                   fmt::format("model.layers.{}.mlp.moe_statics.e_score_correction_bias", layer)));
-    const HostTensor wide = bias.converted(DType::kF32);
+    const HostTensor wide = bias.to_tensor(DType::kF32);
     const auto values = wide.values<float>();
     all[static_cast<size_t>(layer)].assign(values.begin(), values.end());
   }

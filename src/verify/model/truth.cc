@@ -43,9 +43,9 @@ class RoundedWeights final : public WeightSource {
   }
   const ModelConfig& config() const override { return weights_.config(); }
   std::string describe() const override { return weights_.describe(); }
-  Result<HostTensor> read(const std::string& name) const override {
-    ERNIE_TRY(const HostTensor tensor, weights_.read(name));
-    return float32_.contains(name) ? tensor : tensor.converted(dtype_);
+  Result<HostMatrix> read(const std::string& name) const override {
+    ERNIE_TRY(const HostMatrix matrix, weights_.read(name));
+    return float32_.contains(name) ? matrix : HostMatrix(matrix.to_tensor(dtype_));
   }
 
  private:

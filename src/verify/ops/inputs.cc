@@ -91,7 +91,7 @@ bool is_exact(InputClass input) {
 
 bool is_inexact(InputClass input) { return !is_exact(input) && input != InputClass::kSubnormal; }
 
-HostTensor host_tensor(const std::vector<double>& values, const Shape& shape, DType dtype) {
+HostMatrix host_matrix(const std::vector<double>& values, const Shape& shape, DType dtype) {
   ERNIE_CHECK(shape.num_elements() == static_cast<int64_t>(values.size()), "{} for {}",
               values.size(), to_string(shape));
   HostTensor tensor = HostTensor::allocate(DType::kF32, shape);

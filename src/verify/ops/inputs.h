@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/dtype.h"
-#include "base/tensor.h"
+#include "base/host_matrix.h"
 #include "verify/random.h"
 
 namespace ernie::verify::ops {
@@ -38,6 +38,6 @@ bool is_exact(InputClass input);
 bool is_inexact(InputClass input);
 
 /// A host tensor of F32 or BF16 with these values, which are numbers of that type.
-HostTensor host_tensor(const std::vector<double>& values, const Shape& shape, DType dtype);
+HostMatrix host_matrix(const std::vector<double>& values, const Shape& shape, DType dtype);
 
 }  // namespace ernie::verify::ops

@@ -52,7 +52,7 @@ void run_embed(const Plan& plan, const CopyCase& c, Rig& rig, const CaseSink& si
   Random random(c.seed);
   const std::vector<double> table = make_values(c.input, c.rows, c.columns, plan.store, random);
   const std::vector<int32_t> ids = random_rows(c, random);
-  const HostTensor tensor = host_tensor(table, {c.rows, c.columns}, plan.store);
+  const HostMatrix tensor = host_matrix(table, {c.rows, c.columns}, plan.store);
   const OperandPtr operand =
       rig.device().prepare_matrix({&tensor, 1}, MatrixUse::kEmbedding).value();
   const Array id_array = upload(rig.device(), ids, {c.count});

@@ -32,15 +32,16 @@ class ExpertWeights {
  public:
   ExpertWeights(Rig& rig, const ExpertsGroup& g, const Plan& plan, Random& random)
       : hidden_(g.hidden), width_(g.width) {
-    std::vector<ExpertTensors> tensors;
+    std::vector<ExpertMatrices> tensors;
     for (int64_t e = 0; e < g.experts; ++e) {
       tensors.push_back({add(gate_, width_, hidden_, plan.store, random),
                          add(up_, width_, hidden_, plan.store, random),
                          add(down_, hidden_, width_, plan.store, random)});
     }
-    device_ = rig.device().prepare_experts(tensors).value();
-    twin_ = rig.twin().prepare_experts(tensors).value();
-    oracle_ = rig.oracle().prepare_experts(tensors).value();
+    const Shape shape{g.experts, hidden_, width_};
+    device_ = rig.device().prepare_experts(shape, tensors).value();
+    twin_ = rig.twin().prepare_experts(shape, tensors).value();
+    oracle_ = rig.oracle().prepare_experts(shape, tensors).value();
   }
 
   const Operand& device() const { return *device_; }
@@ -53,12 +54,12 @@ class ExpertWeights {
   const double* down(int32_t e, int64_t row) const { return at(down_, e, row * width_); }
 
  private:
-  static HostTensor add(Projection& to, int64_t rows, int64_t columns, DType store,
+  static HostMatrix add(Projection& to, int64_t rows, int64_t columns, DType store,
                         Random& random) {
     std::vector<double> w = make_values(InputClass::kNormal, rows, columns, store, random);
     const double scale = std::exp2(-std::floor(std::log2(static_cast<double>(columns)) / 2));
     for (double& x : w) x *= scale;
-    HostTensor tensor = host_tensor(w, {rows, columns}, store);
+    HostMatrix tensor = host_matrix(w, {rows, columns}, store);
     to.of.push_back(std::move(w));
     return tensor;
   }

@@ -69,12 +69,12 @@ class Weights {
       const double scale = std::exp2(-std::floor(std::log2(static_cast<double>(in_)) / 2));
       for (double& w : values_) w *= scale;
     }
-    const HostTensor tensor = host_tensor(values_, {out_, in_}, store_);
+    const HostMatrix tensor = host_matrix(values_, {out_, in_}, store_);
     device_ = rig.device().prepare_matrix({&tensor, 1}, shape.use).value();
     twin_ = rig.twin().prepare_matrix({&tensor, 1}, shape.use).value();
     columns_ = sample_indices(out_, out_ * in_ <= 40'000 ? out_ : 24, random);
-    const HostTensor sampled =
-        host_tensor(rows_of(values_, in_, columns_), {num_columns(), in_}, store_);
+    const HostMatrix sampled =
+        host_matrix(rows_of(values_, in_, columns_), {num_columns(), in_}, store_);
     oracle_ = rig.oracle().prepare_matrix({&sampled, 1}, shape.use).value();
     project(random);
   }

@@ -25,7 +25,7 @@ void run_case(const Plan& plan, const RmsNormCase& c, Rig& rig, const CaseSink& 
   Random random(c.seed);
   const std::vector<double> weight =
       make_values(InputClass::kNormal, 1, c.width, plan.store, random);
-  const HostTensor tensor = host_tensor(weight, {c.width}, plan.store);
+  const HostMatrix tensor = host_matrix(weight, {c.width}, plan.store);
   const auto prepare = [&](Backend& b) {
     return b.prepare_vector(tensor, VectorUse::kNorm).value();
   };

@@ -223,7 +223,7 @@ void run_route_case(const Plan&, const RouteCase& c, Rig& rig, const CaseSink& s
   Random random(c.seed);
   const std::vector<double> logits = make_logits(c, random);
   const std::vector<double> bias = make_bias(c, random);
-  const HostTensor tensor = host_tensor(bias, {c.experts}, DType::kF32);
+  const HostMatrix tensor = host_matrix(bias, {c.experts}, DType::kF32);
   const auto prepare = [&](Backend& b) {
     return b.prepare_vector(tensor, VectorUse::kRouterBias).value();
   };
