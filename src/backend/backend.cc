@@ -31,10 +31,16 @@ FormatId StorageFormats::of(MatrixUse use) const {
   return use == MatrixUse::kEmbedding ? embedding : linear;
 }
 
-void Backend::embed(const Tensor& token_ids, const Operand& table, const Tensor& out) {
+Result<std::unique_ptr<Communicator>> Backend::connect(Shard shard) {
+  if (shard.size == 1) return std::unique_ptr<Communicator>(std::make_unique<OneRank>());
+  return make_error(ErrorCode::kUnsupported, "{}: got {} ranks, expected 1", name(), shard.size);
+}
+
+void Backend::embed(const Tensor& token_ids, const Operand& table, int64_t first_row,
+                    const Tensor& out) {
   expect("token_ids", token_ids, DType::kI32, {token_ids.dim(0)});
   expect("out", out, activation_dtype(), {token_ids.dim(0), table.dim(1)});
-  if (!is_empty(out)) do_embed(token_ids, table, out);
+  if (!is_empty(out)) do_embed(token_ids, table, first_row, out);
 }
 
 void Backend::rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out) {
@@ -106,12 +112,12 @@ void Backend::route(const Tensor& logits, const Operand& bias, float norm_min,
 }
 
 void Backend::experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
-                      const Operand& experts, const Tensor& out) {
+                      const Operand& experts, int64_t first_expert, const Tensor& out) {
   expect("x", x, activation_dtype(), {x.dim(0), experts.dim(1)});
   expect("expert_ids", expert_ids, DType::kI32, {x.dim(0), expert_ids.dim(1)});
   expect("expert_weights", expert_weights, DType::kF32, expert_ids.shape);
   expect("out", out, activation_dtype(), x.shape);
-  if (!is_empty(out)) do_experts(x, expert_ids, expert_weights, experts, out);
+  if (!is_empty(out)) do_experts(x, expert_ids, expert_weights, experts, first_expert, out);
 }
 
 void Backend::gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) {
@@ -119,6 +125,59 @@ void Backend::gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out
   expect("rows", rows, DType::kI32, {rows.dim(0)});
   expect("out", out, activation_dtype(), {rows.dim(0), x.dim(1)});
   if (!is_empty(out)) do_gather_rows(x, rows, out);
+}
+
+void Backend::argmax(const Tensor& logits, const Tensor& ids) {
+  expect("logits", logits, activation_dtype(), {ids.dim(0), logits.dim(1)});
+  expect("ids", ids, DType::kI32, {ids.dim(0)});
+  if (!is_empty(ids)) do_argmax(logits, ids);
+}
+
+void Backend::add_rms_norm(const Tensor& x, const Tensor& y, const Operand& weight, float eps,
+                           const Tensor& out) {
+  expect("x", x, activation_dtype(), {x.dim(0), weight.dim(0)});
+  for (const Tensor* tensor : {&y, &out}) expect("y, out", *tensor, activation_dtype(), x.shape);
+  if (!is_empty(out)) do_add_rms_norm(x, y, weight, eps, out);
+}
+
+void Backend::gate_up_silu(const Tensor& x, const Operand& gate_up, const Tensor& scratch,
+                           const Tensor& out) {
+  const DType act = activation_dtype();
+  expect("x", x, act, {x.dim(0), gate_up.dim(1)});
+  expect("scratch", scratch, act, {x.dim(0), gate_up.dim(0)});
+  expect("out", out, act, {x.dim(0), gate_up.dim(0) / 2});
+  if (!is_empty(out)) do_gate_up_silu(x, gate_up, scratch, out);
+}
+
+void Backend::moe(const Tensor& x, const MoeOperands& weights, const MoeScratch& scratch,
+                  const Tensor& out) {
+  expect("x", x, activation_dtype(), {x.dim(0), weights.router.dim(1)});
+  expect("router_logits", scratch.router_logits, DType::kF32, {x.dim(0), weights.router.dim(0)});
+  expect("expert_ids", scratch.expert_ids, DType::kI32, {x.dim(0), scratch.expert_ids.dim(1)});
+  expect("expert_weights", scratch.expert_weights, DType::kF32, scratch.expert_ids.shape);
+  expect("out", out, activation_dtype(), x.shape);
+  if (!is_empty(out)) do_moe(x, weights, scratch, out);
+}
+
+void Backend::do_add_rms_norm(const Tensor& x, const Tensor& y, const Operand& weight, float eps,
+                              const Tensor& out) {
+  add(x, y, x);
+  rms_norm(x, weight, eps, out);
+}
+
+void Backend::do_gate_up_silu(const Tensor& x, const Operand& gate_up, const Tensor& scratch,
+                              const Tensor& out) {
+  linear(x, gate_up, scratch);
+  silu_mul(scratch, out);
+}
+
+void Backend::do_moe(const Tensor& x, const MoeOperands& weights, const MoeScratch& scratch,
+                     const Tensor& out) {
+  linear(x, weights.router, scratch.router_logits);
+  route(scratch.router_logits, weights.bias, weights.norm_min, scratch.expert_ids,
+        scratch.expert_weights);
+  experts(x, scratch.expert_ids, scratch.expert_weights, weights.experts, weights.first_expert,
+          out);
 }
 
 }  // namespace ernie

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "backend/communicator.h"
 #include "backend/operands.h"
 #include "base/result.h"
 #include "base/tensor.h"
@@ -21,14 +22,16 @@ namespace ernie {
 ///   of the cache blocks used, or of the number of threads. So reductions have a fixed order that
 ///   only the operand's shape and the position determine.
 /// - Copies and operations take effect in the order of the calls. Operations enqueue and return;
-///   only `copy_out` and `synchronize` wait.
+///   only
+///   `copy_out`, `synchronize` and `end_step` may wait.
 /// - A device that stops working is a value: whatever waits returns kDeviceLost, now and from then
 ///   on, and what was enqueued has no defined result.
 /// - Nothing is allocated in a step once the largest batch was seen.
 /// - Outputs may not alias inputs unless the operation says so.
 ///
 /// The public operations check shapes and dtypes and then call the device's own `do_…`; a violation
-/// is our bug and aborts. An operation whose output has no elements does nothing.
+/// is our bug and aborts. A device implements the plain operations; the fused ones compose them
+/// until it has something faster. An operation whose output has no elements does nothing.
 ///
 /// T = tokens in the batch, H = hidden_size. "act" is activation_dtype(). Tensors are device memory
 /// of this backend, dense, row major. One thread uses a backend at a time.
@@ -71,16 +74,32 @@ class Backend {
   virtual Result<OperandPtr> prepare_experts(const Shape& shape,
                                              std::span<const ExpertMatrices> experts) = 0;
 
+  // ---- Other ranks ----------------------------------------------------------------------------
+
+  /// Joins the ranks of a sharded model on this device's stream. Error: kUnsupported for more ranks
+  /// than the device can join; kDeviceLost.
+  virtual Result<std::unique_ptr<Communicator>> connect(Shard shard);
+
+  // ---- Steps --------------------------------------------------------------------------------
+
+  /// Between the two only operations are called: the same ones on the same memory whenever the
+  /// shape is the same, so that a device may record a step once and replay it. Operations outside a
+  /// step are ordinary ones. Error of end_step: kDeviceLost, if it is known by then.
+  virtual void begin_step(const StepShape&) {}
+  virtual Result<void> end_step() { return {}; }
+
   // ---- Operations ---------------------------------------------------------------------------
 
-  /// out[t, :] = table[token_ids[t], :].  token_ids [T] I32, each in [0, rows); out [T, H] act.
-  void embed(const Tensor& token_ids, const Operand& table, const Tensor& out);
+  /// out[t, :] = table[token_ids[t] - first_row, :], zeros for an id whose row is not in the table.
+  /// token_ids [T] I32, >= 0; table [rows, H]: rows [first_row, first_row + rows) of the
+  /// vocabulary; out [T, H] act.
+  void embed(const Tensor& token_ids, const Operand& table, int64_t first_row, const Tensor& out);
 
   /// out = round(x / sqrt(mean(x²) + eps)) * weight.  x, out [T, H] act; weight [H].
   /// The sum and the scale in float32 or wider; act BF16 rounds before the product and after it.
   void rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out);
 
-  /// out = x Wᵀ.  x [T, in] act; weight [out, in]; out [T, out] in act or F32.
+  /// out = x Wᵀ, zeros if in is 0.  x [T, in] act; weight [out, in]; out [T, out] in act or F32.
   /// At least float32 accumulation, one rounding at the store.
   void linear(const Tensor& x, const Operand& weight, const Tensor& out);
 
@@ -116,16 +135,37 @@ class Backend {
              const Tensor& expert_weights);
 
   /// out[t] = Σ_j expert_weights[t, j] * SwiGLU of expert expert_ids[t, j] on x[t], summed in
-  /// ascending order of expert id.  x, out [T, H] act.
+  /// ascending order of expert id. `experts` holds those from first_expert on; an id that is not
+  /// among them adds nothing.  x, out [T, H] act.
   void experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
-               const Operand& experts, const Tensor& out);
+               const Operand& experts, int64_t first_expert, const Tensor& out);
 
   /// out[i, :] = x[rows[i], :].  rows [N] I32; x, out act.
   void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out);
 
+  /// ids[i] = the index of the largest value of row i, the lower one on a tie; -1 for a row with a
+  /// NaN or +inf or of -inf alone, which has no token to choose.  logits [N, V] act; ids [N] I32.
+  void argmax(const Tensor& logits, const Tensor& ids);
+
+  // ---- Fused operations: equal to what they compose -----------------------------------------
+
+  /// x = x + y, then out = rms_norm(x).  x, y, out [T, H] act.
+  void add_rms_norm(const Tensor& x, const Tensor& y, const Operand& weight, float eps,
+                    const Tensor& out);
+
+  /// out = silu_mul(linear(x, gate_up)).  gate_up [2 * I, H]; scratch [T, 2 * I] act is left
+  /// undefined; out [T, I] act.
+  void gate_up_silu(const Tensor& x, const Operand& gate_up, const Tensor& scratch,
+                    const Tensor& out);
+
+  /// out = the routed experts of x: router logits, route, experts. `scratch` is left undefined.
+  void moe(const Tensor& x, const MoeOperands& weights, const MoeScratch& scratch,
+           const Tensor& out);
+
  protected:
   // Arguments as above, checked; no output is empty.
-  virtual void do_embed(const Tensor& token_ids, const Operand& table, const Tensor& out) = 0;
+  virtual void do_embed(const Tensor& token_ids, const Operand& table, int64_t first_row,
+                        const Tensor& out) = 0;
   virtual void do_rms_norm(const Tensor& x, const Operand& weight, float eps,
                            const Tensor& out) = 0;
   virtual void do_linear(const Tensor& x, const Operand& weight, const Tensor& out) = 0;
@@ -140,8 +180,16 @@ class Backend {
   virtual void do_route(const Tensor& logits, const Operand& bias, float norm_min,
                         const Tensor& expert_ids, const Tensor& expert_weights) = 0;
   virtual void do_experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
-                          const Operand& experts, const Tensor& out) = 0;
+                          const Operand& experts, int64_t first_expert, const Tensor& out) = 0;
   virtual void do_gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) = 0;
+  virtual void do_argmax(const Tensor& logits, const Tensor& ids) = 0;
+
+  virtual void do_add_rms_norm(const Tensor& x, const Tensor& y, const Operand& weight, float eps,
+                               const Tensor& out);
+  virtual void do_gate_up_silu(const Tensor& x, const Operand& gate_up, const Tensor& scratch,
+                               const Tensor& out);
+  virtual void do_moe(const Tensor& x, const MoeOperands& weights, const MoeScratch& scratch,
+                      const Tensor& out);
 };
 
 }  // namespace ernie

@@ -61,6 +61,22 @@ struct ExpertMatrices {
   HostMatrix gate, up, down;
 };
 
+/// What chooses and computes the routed experts of a layer.
+struct MoeOperands {
+  const Operand& router;   ///< [num_experts, hidden_size]
+  const Operand& bias;     ///< [num_experts]
+  const Operand& experts;  ///< [those from first_expert on, hidden_size, moe_intermediate_size]
+  int64_t first_expert = 0;
+  float norm_min = 0;
+};
+
+/// Room for what lies between a token's hidden state and its experts.
+struct MoeScratch {
+  Tensor router_logits;   ///< [T, num_experts] F32
+  Tensor expert_ids;      ///< [T, experts_per_token] I32
+  Tensor expert_weights;  ///< [T, experts_per_token] F32
+};
+
 /// How the rows of a fused projection are divided: query heads, then key heads, then value heads.
 struct QkvLayout {
   int64_t num_heads = 0;
@@ -102,10 +118,21 @@ struct AttentionBatch {
   Tensor query_start;  ///< [num_seqs + 1] I32
   Tensor
       context_lens;  ///< [num_seqs] I32: keys up to and including the sequence's last query token
-  Tensor block_tables;  ///< [num_seqs, max_blocks] I32: block ids in context order
+  /// [num_seqs, pitch] I32: block ids in context order. Entries beyond a context are not read.
+  Tensor block_tables;
   int64_t max_context_len = 0;
 
   int64_t num_seqs() const { return context_lens.dim(0); }
+};
+
+/// What two steps have in common if one recording can serve both.
+struct StepShape {
+  int64_t num_tokens = 0;
+  int64_t num_seqs = 0;
+  int64_t num_logits_rows = 0;
+  int64_t max_context_len = 0;  ///< the longest of the step
+  bool is_decode = false;       ///< one token of each sequence
+  friend bool operator==(const StepShape&, const StepShape&) = default;
 };
 
 }  // namespace ernie

@@ -164,8 +164,9 @@ TEST_P(Operations, AddAndGatherAndEmbedAreExact) {
   expect_same(
       {3, 37},
       [&](Backend& b, const Tensor& out) {
-        const OperandPtr table = b.prepare_matrix(std::array{x.matrix()}, MatrixUse::kEmbedding).value();
-        b.embed(ids.tensor(), *table, out);
+        const OperandPtr table =
+            b.prepare_matrix(std::array{x.matrix()}, MatrixUse::kEmbedding).value();
+        b.embed(ids.tensor(), *table, 0, out);
       },
       0);
 }
@@ -269,9 +270,65 @@ TEST_P(Operations, Experts) {
         ids(chosen, {tokens, kChosen});
     expect_same({tokens, hidden}, [&](Backend& backend, const Tensor& out) {
       const OperandPtr operand = backend.prepare_experts({kExperts, hidden, width}, all).value();
-      backend.experts(x.tensor(), ids.tensor(), weights.tensor(), *operand, out);
+      backend.experts(x.tensor(), ids.tensor(), weights.tensor(), *operand, 0, out);
     });
   }
+}
+
+// A rank's part of the vocabulary and of the experts: what is elsewhere adds nothing.
+TEST_P(Operations, PartsOfAModelAddUpToTheWhole) {
+  constexpr int64_t kTokens = 6, kHidden = 24, kWidth = 20, kRows = 9, kExperts = 5, kChosen = 2;
+  const Buffer x({kTokens, kHidden}, 1), table({kRows, kHidden}, 2), weights({kTokens, kChosen}, 3);
+  const Buffer ids(std::vector<int32_t>{0, 4, 5, 8, 3, 5});
+  const Buffer chosen(std::vector<int32_t>{0, 1, 2, 4, 4, 3, 1, 0, 2, 1, 3, 0}, {kTokens, kChosen});
+  std::vector<ExpertMatrices> experts;
+  for (uint64_t e = 0; e < kExperts; ++e) {
+    experts.push_back({Buffer({kWidth, kHidden}, 10 + e).matrix(),
+                       Buffer({kWidth, kHidden}, 20 + e).matrix(),
+                       Buffer({kHidden, kWidth}, 30 + e).matrix()});
+  }
+  // Each side has the parts [0, 3), [3, 3) and [3, end).
+  const auto sum_of_parts = [&](Backend& backend, const Tensor& out, int64_t end, auto compute) {
+    const Buffer part = Buffer::output({kTokens, kHidden});
+    for (const auto& [begin, part_end] : {std::pair{int64_t{0}, int64_t{3}}, {3, 3}, {3, end}}) {
+      compute(begin, part_end, begin == 0 ? out : part.tensor());
+      if (begin != 0) backend.add(out, part.tensor(), out);
+    }
+  };
+  expect_same({kTokens, kHidden}, [&](Backend& backend, const Tensor& out) {
+    if (&backend == oracle_.get()) {
+      const OperandPtr whole =
+          backend.prepare_matrix(std::array{table.matrix()}, MatrixUse::kEmbedding).value();
+      return backend.embed(ids.tensor(), *whole, 0, out);
+    }
+    sum_of_parts(backend, out, kRows, [&](int64_t begin, int64_t end, const Tensor& part) {
+      const OperandPtr rows =
+          backend.prepare_matrix(std::array{table.matrix().rows(begin, end)}, MatrixUse::kEmbedding)
+              .value();
+      backend.embed(ids.tensor(), *rows, begin, part);
+    });
+  });
+  expect_same({kTokens, kHidden}, [&](Backend& backend, const Tensor& out) {
+    const auto run = [&](int64_t begin, int64_t end, const Tensor& part) {
+      const auto some =
+          std::span(experts).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+      const OperandPtr operand =
+          backend.prepare_experts({end - begin, kHidden, kWidth}, some).value();
+      backend.experts(x.tensor(), chosen.tensor(), weights.tensor(), *operand, begin, part);
+    };
+    if (&backend == oracle_.get()) return run(0, kExperts, out);
+    sum_of_parts(backend, out, kExperts, run);
+  });
+}
+
+TEST_P(Operations, LinearOfNoColumnsIsZero) {
+  const Buffer x({3, 0}, 1), w({4, 0}, 2);
+  expect_same({3, 4}, [&](Backend& backend, const Tensor& out) {
+    const OperandPtr operand =
+        backend.prepare_matrix(std::array{w.matrix()}, MatrixUse::kLinear).value();
+    backend.linear(x.tensor(), *operand, out);
+    for (int64_t i = 0; i < 12; ++i) EXPECT_EQ(out.ptr<float>()[i], 0.0f);
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(, Operations, ::testing::ValuesIn(cpu::runnable_isas()),
@@ -287,7 +344,8 @@ TEST(ReferenceInDouble, RoundsNothing) {
   const Tensor in = tensor(const_cast<double*>(x)), out = tensor(y);
   HostTensor identity = HostTensor::allocate(DType::kF32, {2, 2});
   identity.mutable_values<float>()[0] = identity.mutable_values<float>()[3] = 1;
-  const OperandPtr matrix = oracle->prepare_matrix(std::array{HostMatrix(identity)}, MatrixUse::kLinear).value();
+  const OperandPtr matrix =
+      oracle->prepare_matrix(std::array{HostMatrix(identity)}, MatrixUse::kLinear).value();
   oracle->linear(in, *matrix, out);
   EXPECT_EQ(y[0], 1 + 0x1p-40);
   oracle->add(in, in, out);
@@ -316,7 +374,8 @@ TEST(Registry, RefusesWhatItDoesNotKnowWithTheChoices) {
 TEST(ContractsDeathTest, AWrongShapeIsABug) {
   const auto backend = make_backend("cpu", {.dtype = DType::kF32, .num_threads = 1}).value();
   const Buffer x({2, 3}, 1), w({4, 5}, 2), out = Buffer::output({2, 4});
-  const OperandPtr weight = backend->prepare_matrix(std::array{w.matrix()}, MatrixUse::kLinear).value();
+  const OperandPtr weight =
+      backend->prepare_matrix(std::array{w.matrix()}, MatrixUse::kLinear).value();
   EXPECT_DEATH(backend->linear(x.tensor(), *weight, out.tensor()),
                "x: got F32 \\[2, 3\\], expected F32 \\[2, 5\\]");
 }

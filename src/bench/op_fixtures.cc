@@ -143,8 +143,9 @@ Result<OpFixtures::WeightsPtr> OpFixtures::expert_weights(int64_t num_experts, i
   if (name == kept_name_) return kept_;
   const HostMatrix up = random_matrix(width, hidden), down = random_matrix(hidden, width);
   const std::vector<ExpertMatrices> all(static_cast<size_t>(num_experts), {up, up, down});
-  return keep_copies(name, static_cast<double>(3 * num_experts * hidden * width),
-                     [&] { return backend_.prepare_experts({num_experts, hidden, width}, all); });
+  return keep_copies(name, static_cast<double>(3 * num_experts * hidden * width), [&] {
+    return backend_.prepare_experts({num_experts, hidden, width}, all);
+  });
 }
 
 Result<OperandPtr> OpFixtures::vector(int64_t size, VectorUse use, float value) {
@@ -165,7 +166,7 @@ Result<PreparedOp> OpFixtures::embed(int64_t tokens, int64_t vocab, int64_t hidd
             }));
   ERNIE_TRY(const Copies out, activations({tokens, hidden}, n));
   return PreparedOp{
-      [this, table, ids, out](int64_t i) { backend_.embed(ids.at(i), table->at(0), out.at(i)); },
+      [this, table, ids, out](int64_t i) { backend_.embed(ids.at(i), table->at(0), 0, out.at(i)); },
       cost, n};
 }
 
@@ -359,7 +360,8 @@ Result<PreparedOp> OpFixtures::experts(int64_t tokens, int64_t num_experts, int6
   ERNIE_TRY(const Copies x, activations({tokens, hidden}, n));
   ERNIE_TRY(const Copies out, activations({tokens, hidden}, n));
   return PreparedOp{[=, this](int64_t i) {
-                      backend_.experts(x.at(i), ids.at(i), shares.at(0), weights->at(i), out.at(i));
+                      backend_.experts(x.at(i), ids.at(i), shares.at(0), weights->at(i), 0,
+                                       out.at(i));
                     },
                     cost, n};
 }

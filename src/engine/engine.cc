@@ -63,9 +63,11 @@ class EngineImpl final : public Engine {
   RequestState& state_of(const ScheduledSequence& scheduled) {
     return *requests_.at(scheduled.sequence->id());
   }
+  static bool takes_the_likeliest(const RequestState& state);
   std::vector<LogitsRow> wanted_rows(const std::vector<ScheduledSequence>& step);
-  void take_logits(RequestState& state, int64_t token_index, std::span<const float> logits,
-                   RequestOutput& output);
+  void take_row(RequestState& state, int64_t token_index, const RowResult& result,
+                RequestOutput& output);
+  void append(RequestState& state, TokenId token, RequestOutput& output);
   void take_prompt_logits(RequestState& state, int64_t token_index, std::span<const float> logits,
                           RequestOutput& output);
   void sample(RequestState& state, std::span<const float> logits, RequestOutput& output);
@@ -95,11 +97,12 @@ Result<void> EngineImpl::start(const LoadProgress& progress) {
                       .model = {.max_tokens = options_.max_num_batched_tokens}};
   // Options are checked before the weights are read: reading can take minutes.
   EngineOptions probe = options_;
-  ERNIE_TRY_VOID(plan_kv_cache(model_config, *backend_, available_memory_bytes(), probe));
+  ERNIE_TRY_VOID(plan_kv_cache(model_config, shape_of(model_config, {}), *backend_,
+                               available_memory_bytes(), probe));
   ERNIE_TRY(model_, Model::load(*weights_, *backend_, limits.model, progress));
   // Half of what is left: the rest is for the page cache and for others.
-  ERNIE_TRY(const KvCacheShape shape,
-            plan_kv_cache(model_config, *backend_, available_memory_bytes() / 2, options_));
+  ERNIE_TRY(const KvCacheShape shape, plan_kv_cache(model_config, model_->shape(), *backend_,
+                                                    available_memory_bytes() / 2, options_));
   limits.max_model_len = options_.max_model_len;
   ERNIE_TRY(std::unique_ptr<KvCache> cache, backend_->allocate_kv_cache(shape));
   ERNIE_TRY(runner_, ModelRunner::create(*backend_, *model_, std::move(cache), limits));
@@ -164,9 +167,9 @@ std::vector<RequestOutput> EngineImpl::step() {
   const std::vector<ScheduledSequence> scheduled = scheduler_->schedule();
   if (scheduled.empty()) return collect(std::move(outputs));
   const Result<void> ran = runner_->run(
-      scheduled, wanted_rows(scheduled), [&](const LogitsRow& row, std::span<const float> logits) {
+      scheduled, wanted_rows(scheduled), [&](const LogitsRow& row, const RowResult& result) {
         RequestState& state = state_of(scheduled[row.scheduled_index]);
-        take_logits(state, row.token_index, logits, outputs[state.sequence.id()]);
+        take_row(state, row.token_index, result, outputs[state.sequence.id()]);
       });
   if (!ran) {
     fail_all(ran.error(), outputs);
@@ -186,6 +189,15 @@ std::vector<RequestOutput> EngineImpl::step() {
   return collect(std::move(outputs));
 }
 
+/// Whether the next token is the likeliest and nobody asks for more about its logits.
+bool EngineImpl::takes_the_likeliest(const RequestState& state) {
+  const SamplingParams& params = state.sequence.params();
+  const bool is_greedy = params.temperature == 0 || params.top_k == 1;
+  const bool forbids = state.output.forbids_end() && !state.output.stopping_ids().empty();
+  return is_greedy && !forbids && !params.logprobs && params.logit_bias.empty() &&
+         !uses_penalties(params) && !state.on_token;
+}
+
 /// Rows whose logits are needed: behind each prompt token not yet reported, if prompt
 /// log-probabilities are asked for, and behind the last token of a sequence that is then complete.
 std::vector<LogitsRow> EngineImpl::wanted_rows(const std::vector<ScheduledSequence>& step) {
@@ -201,18 +213,20 @@ std::vector<LogitsRow> EngineImpl::wanted_rows(const std::vector<ScheduledSequen
         rows.push_back({i, t});
     }
     if (end == sequence.num_tokens() && sequence.params().max_tokens > 0)
-      rows.push_back({i, end - 1});
+      rows.push_back({i, end - 1, takes_the_likeliest(state)});
   }
   return rows;
 }
 
-void EngineImpl::take_logits(RequestState& state, int64_t token_index,
-                             std::span<const float> logits, RequestOutput& output) {
+void EngineImpl::take_row(RequestState& state, int64_t token_index, const RowResult& result,
+                          RequestOutput& output) {
   if (output.finish_reason) return;  // an earlier row of this step was not usable
   if (token_index + 1 < state.sequence.num_tokens()) {
-    take_prompt_logits(state, token_index, logits, output);
+    take_prompt_logits(state, token_index, result.logits, output);
+  } else if (result.likeliest) {
+    append(state, *result.likeliest, output);
   } else {
-    sample(state, logits, output);
+    sample(state, result.logits, output);
   }
 }
 
@@ -250,10 +264,14 @@ void EngineImpl::sample(RequestState& state, std::span<const float> logits, Requ
     output.logprobs.push_back(*std::move(logprob));
   }
   if (state.on_token) state.on_token(*token, logits);
-  sequence.append(*token);
-  if (uses_penalties(params)) state.penalties.add_output(*token);
-  output.token_ids.push_back(*token);
-  state.output.push(*token, output);
+  append(state, *token, output);
+}
+
+void EngineImpl::append(RequestState& state, TokenId token, RequestOutput& output) {
+  state.sequence.append(token);
+  if (uses_penalties(state.sequence.params())) state.penalties.add_output(token);
+  output.token_ids.push_back(token);
+  state.output.push(token, output);
 }
 
 void EngineImpl::end_aborted(Outputs& outputs) {

@@ -26,15 +26,18 @@ Result<void> check_options(const ModelConfig& config, const EngineOptions& o) {
 
 }  // namespace
 
-Result<KvCacheShape> plan_kv_cache(const ModelConfig& config, const Backend& backend,
-                                   uint64_t free_bytes, EngineOptions& options) {
+Result<KvCacheShape> plan_kv_cache(const ModelConfig& config, const ModelShape& model_shape,
+                                   const Backend& backend, uint64_t free_bytes,
+                                   EngineOptions& options) {
   ERNIE_TRY_VOID(check_options(config, options));
   KvCacheShape shape{.num_layers = config.num_layers,
                      .num_blocks = 0,
                      .block_size = options.block_size,
-                     .num_kv_heads = config.num_kv_heads,
+                     .num_kv_heads = model_shape.kv_heads.size(),
                      .head_dim = config.head_dim};
-  const auto token_bytes = static_cast<int64_t>(backend.kv_bytes_per_token(shape));
+  // A rank may have no key/value head, and still counts blocks as the others do.
+  const auto token_bytes =
+      std::max<int64_t>(static_cast<int64_t>(backend.kv_bytes_per_token(shape)), 1);
   const int64_t block_bytes = token_bytes * options.block_size;
   const int64_t budget = options.kv_cache_bytes != 0
                              ? options.kv_cache_bytes

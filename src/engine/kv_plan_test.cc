@@ -17,14 +17,14 @@ class KvPlan : public ::testing::Test {
 };
 
 TEST_F(KvPlan, The21BModelNeeds57344BytesForEachToken) {
-  ASSERT_TRUE(plan_kv_cache(config_, *backend_, 100 * kGiB, options_));
+  ASSERT_TRUE(plan_kv_cache(config_, shape_of(config_, {}), *backend_, 100 * kGiB, options_));
   EXPECT_EQ(options_.max_model_len, 131072);
   const KvCacheShape shape{28, 1, 1, 4, 128};
   EXPECT_EQ(backend_->kv_bytes_per_token(shape), 57344u);
 }
 
 TEST_F(KvPlan, ShortensTheContextToTheMemory) {
-  const auto shape = plan_kv_cache(config_, *backend_, 1 * kGiB, options_);
+  const auto shape = plan_kv_cache(config_, shape_of(config_, {}), *backend_, 1 * kGiB, options_);
   ASSERT_TRUE(shape);
   EXPECT_LE(options_.max_model_len * 57344, static_cast<int64_t>(kGiB));
   EXPECT_GT((options_.max_model_len + 2 * options_.block_size) * 57344, static_cast<int64_t>(kGiB));
@@ -34,14 +34,14 @@ TEST_F(KvPlan, ShortensTheContextToTheMemory) {
 TEST_F(KvPlan, TakesNoMoreThanAllSequencesCanUse) {
   options_.max_model_len = 100;
   options_.max_num_seqs = 3;
-  const auto shape = plan_kv_cache(config_, *backend_, 100 * kGiB, options_);
+  const auto shape = plan_kv_cache(config_, shape_of(config_, {}), *backend_, 100 * kGiB, options_);
   ASSERT_TRUE(shape);
   EXPECT_EQ(shape->num_blocks, 3 * 7);
 }
 
 TEST_F(KvPlan, SaysWhatDoesNotFit) {
   options_.max_model_len = 131072;
-  const auto shape = plan_kv_cache(config_, *backend_, 1 * kGiB, options_);
+  const auto shape = plan_kv_cache(config_, shape_of(config_, {}), *backend_, 1 * kGiB, options_);
   ASSERT_FALSE(shape);
   EXPECT_EQ(shape.error().message,
             "KV cache: got 1073741824 bytes, expected at least 7516192768 for one context of "
@@ -52,7 +52,7 @@ TEST_F(KvPlan, RefusesOptionsOutOfRange) {
   const auto refused = [&](auto change) {
     EngineOptions options;
     change(options);
-    return !plan_kv_cache(config_, *backend_, 100 * kGiB, options);
+    return !plan_kv_cache(config_, shape_of(config_, {}), *backend_, 100 * kGiB, options);
   };
   EXPECT_TRUE(refused([](EngineOptions& o) { o.max_model_len = 131073; }));
   EXPECT_TRUE(refused([](EngineOptions& o) { o.max_model_len = -1; }));

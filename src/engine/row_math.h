@@ -11,6 +11,7 @@
 #include <span>
 
 #include "base/result.h"
+#include "base/row_range.h"
 
 namespace ernie {
 
@@ -40,31 +41,6 @@ inline float exp_nonpositive(float x) {
   p = p * r + 1.0f;
   return std::bit_cast<float>(std::bit_cast<uint32_t>(p) +
                               (std::bit_cast<uint32_t>(shifted) << 23));
-}
-
-inline constexpr size_t kRowBlock = 256;  ///< logits looked at together
-
-struct BlockRange {
-  float min, max;
-  bool valid;  ///< no NaN and no +inf; otherwise min and max mean nothing
-};
-
-/// Bits of a float as an integer of the same order, -NaN below -inf and NaN above +inf; its own
-/// inverse. Compilers vectorise the minimum of integers, but of floats only where NaN is ruled out.
-inline int32_t order_key(int32_t bits) { return bits ^ ((bits >> 31) & 0x7fffffff); }
-
-inline BlockRange block_range(std::span<const float> block) {
-  int32_t min = std::numeric_limits<int32_t>::max(), max = std::numeric_limits<int32_t>::min();
-  for (const float x : block) {
-    const int32_t key = order_key(std::bit_cast<int32_t>(x));
-    min = key < min ? key : min;
-    max = key > max ? key : max;
-  }
-  const BlockRange range{std::bit_cast<float>(order_key(min)), std::bit_cast<float>(order_key(max)),
-                         false};
-  const bool valid = range.max <= std::numeric_limits<float>::max() &&
-                     range.min >= -std::numeric_limits<float>::infinity();
-  return {range.min, range.max, valid};
 }
 
 /// The error of a row that has an invalid block.

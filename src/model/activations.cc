@@ -13,21 +13,26 @@ size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kA
 }  // namespace
 
 Result<Activations> Activations::allocate(Backend& backend, const ModelConfig& c,
-                                          int64_t max_tokens, int64_t max_logit_rows) {
+                                          const ModelShape& shape, int64_t max_tokens,
+                                          int64_t max_logit_rows) {
   const DType act = backend.activation_dtype();
   const int64_t t = max_tokens;
-  const int64_t widest = std::max(c.intermediate_size, c.shared_intermediate_size());
+  const int64_t widest = std::max(shape.intermediate.size(), shape.shared_intermediate.size());
+  const QkvLayout layout = shape.qkv_layout();
+  // A whole model writes its logits where they are wanted.
+  const bool is_whole = shape.vocabulary.size() == c.vocab_size;
+  const int64_t local_vocabulary = is_whole ? 0 : shape.vocabulary.size();
   Activations a;
-  const auto place = [](Tensor& tensor, DType dtype, const Shape& shape) {
-    tensor = {nullptr, dtype, shape};
+  const auto place = [](Tensor& tensor, DType dtype, const Shape& dims) {
+    tensor = {nullptr, dtype, dims};
     return &tensor;
   };
   const std::vector<Tensor*> all{place(a.hidden, act, {t, c.hidden_size}),
                                  place(a.normed, act, {t, c.hidden_size}),
                                  place(a.branch, act, {t, c.hidden_size}),
                                  place(a.shared, act, {t, c.hidden_size}),
-                                 place(a.qkv, act, {t, c.q_size() + 2 * c.kv_size()}),
-                                 place(a.attention, act, {t, c.q_size()}),
+                                 place(a.qkv, act, {t, layout.row_size()}),
+                                 place(a.attention, act, {t, layout.q_size()}),
                                  place(a.gate_up, act, {t * 2 * widest}),
                                  place(a.activated, act, {t * widest}),
                                  place(a.rope_table, DType::kF32, {t, c.head_dim / 2, 2}),
@@ -35,7 +40,9 @@ Result<Activations> Activations::allocate(Backend& backend, const ModelConfig& c
                                  place(a.expert_ids, DType::kI32, {t, c.experts_per_token}),
                                  place(a.expert_weights, DType::kF32, {t, c.experts_per_token}),
                                  place(a.head_input, act, {max_logit_rows, c.hidden_size}),
-                                 place(a.logits, act, {max_logit_rows, c.vocab_size})};
+                                 place(a.logits, act, {max_logit_rows, c.vocab_size}),
+                                 place(a.local_logits, act, {max_logit_rows * local_vocabulary}),
+                                 place(a.greedy_ids, DType::kI32, {max_logit_rows})};
   size_t total = 0;
   for (const Tensor* tensor : all) total += aligned(tensor->num_bytes());
   ERNIE_TRY(a.memory_, backend.allocate(total));

@@ -3,16 +3,18 @@
 #include <memory>
 
 #include "backend/backend.h"
-#include "checkpoint/model_config.h"
+#include "model/model_shape.h"
 
 namespace ernie {
 
 /// The device buffers of one forward pass, allocated once for the largest batch. T = tokens in a
-/// batch; views for a smaller batch are the first rows.
+/// batch; views for a smaller batch are the first rows. Heads, widths and local_logits are
+/// those of one rank.
 class Activations {
  public:
   static Result<Activations> allocate(Backend& backend, const ModelConfig& config,
-                                      int64_t max_tokens, int64_t max_logit_rows);
+                                      const ModelShape& shape, int64_t max_tokens,
+                                      int64_t max_logit_rows);
 
   Tensor hidden;          // [T, hidden_size] act: the residual stream
   Tensor normed;          // [T, hidden_size] act
@@ -28,6 +30,8 @@ class Activations {
   Tensor expert_weights;  // [T, experts_per_token] F32
   Tensor head_input;      // [max_logit_rows, hidden_size] act
   Tensor logits;          // [max_logit_rows, vocab_size] act
+  Tensor local_logits;    // [max_logit_rows * this rank's rows of the vocabulary] act
+  Tensor greedy_ids;      // [max_logit_rows] I32
 
  private:
   std::shared_ptr<void> memory_;

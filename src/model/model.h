@@ -35,9 +35,12 @@ struct ModelLimits {
   /// Hold one layer at a time and read each when its turn comes, in every forward: for verifying a
   /// model that does not fit. The weight source must outlive the model.
   bool stream_layers = false;
+  /// Of the ranks that hold a part of the model each; must outlive it. Null: the model is whole.
+  Communicator* communicator = nullptr;
 };
 
-/// An ERNIE-4.5 decoder on one device.
+/// An ERNIE-4.5 decoder on one device, or one rank's part of it. Every rank is given the same
+/// batches and computes the same hidden states and logits, bit for bit.
 class Model {
  public:
   /// Loads the weights and allocates every buffer. The backend must outlive the model. Error:
@@ -48,9 +51,7 @@ class Model {
 
   const ModelConfig& config() const { return config_; }
   const ModelLimits& limits() const { return limits_; }
-  QkvLayout qkv_layout() const {
-    return {config_.num_heads, config_.num_kv_heads, config_.head_dim};
-  }
+  const ModelShape& shape() const { return shape_; }
 
   /// Computes the final normed hidden states [T, hidden_size], act, valid until the next forward,
   /// and writes the batch's keys and values to the cache. T <= max_tokens. Error: the device is
@@ -60,6 +61,9 @@ class Model {
   /// Logits [N, vocab_size], act, of the rows of `hidden` that `rows` [N] I32 names; valid until
   /// the next call. N <= max_logit_rows.
   Tensor logits(const Tensor& hidden, const Tensor& rows);
+  /// The likeliest token of each row of `logits`, or -1, as Backend::argmax has it: [N] I32, valid
+  /// until the next call.
+  Tensor greedy_ids(const Tensor& logits);
 
  private:
   Model(Backend& backend, const ModelConfig& config, const ModelLimits& limits)
@@ -68,13 +72,20 @@ class Model {
   Result<const LayerWeights*> layer_weights(int64_t layer);
   void attention_block(int64_t layer, const LayerWeights& weights, const Batch& batch,
                        KvCache& cache, const Tensor& x, const Tensor& out);
+  void add_branch(const Tensor& x, const Tensor& branch, const Operand& norm, const Tensor& normed,
+                  ForwardObserver* observer, int64_t finished_layer);
   void mlp_block(const MlpWeights& mlp, const Tensor& x, const Tensor& out);
   void moe_block(int64_t layer, const MoeWeights& moe, const Tensor& x, const Tensor& out,
                  ForwardObserver* observer);
+  void routed_experts(int64_t layer, const MoeWeights& moe, const Tensor& x, const Tensor& out,
+                      ForwardObserver* observer);
 
   Backend& backend_;
   ModelConfig config_;
   ModelLimits limits_;
+  std::unique_ptr<Communicator> whole_;  // where no communicator was given
+  Communicator* communicator_ = nullptr;
+  ModelShape shape_;
   const WeightSource* streamed_ = nullptr;  // null: all layers are in weights_
   ModelWeights weights_;                    // when streamed, with the current layer alone
   Activations act_;

@@ -6,8 +6,12 @@
 
 #include "backend/backend.h"
 #include "checkpoint/weight_source.h"
+#include "model/model_shape.h"
 
 namespace ernie {
+
+/// The weights below are one rank's: heads, widths I, experts and rows of the vocabulary are those
+/// of its ModelShape.
 
 /// SwiGLU: down(silu(gate x) * (up x)). I = its intermediate size.
 struct MlpWeights {
@@ -43,12 +47,15 @@ struct ModelWeights {
 /// Called after each layer with the number of layers ready; for a progress display.
 using LoadProgress = std::function<void(int64_t num_layers_ready)>;
 
-/// Reads one layer's tensors and hands them to the backend. Error: out of memory.
-Result<LayerWeights> load_layer(const WeightSource& source, Backend& backend, int64_t layer);
+/// Reads this rank's part of one layer's tensors and hands it to the backend. Errors: memory; what
+/// a file cannot give.
+Result<LayerWeights> load_layer(const WeightSource& source, Backend& backend,
+                                const ModelShape& shape, int64_t layer);
 
 /// Reads everything outside the layers and the first `num_layers` of them, one after another, so
 /// that at most one layer exists twice. Error: out of memory.
-Result<ModelWeights> load_weights(const WeightSource& source, Backend& backend, int64_t num_layers,
+Result<ModelWeights> load_weights(const WeightSource& source, Backend& backend,
+                                  const ModelShape& shape, int64_t num_layers,
                                   const LoadProgress& progress);
 
 }  // namespace ernie

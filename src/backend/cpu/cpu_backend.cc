@@ -1,5 +1,6 @@
 #include "backend/cpu/cpu_backend.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -32,10 +33,10 @@ class CpuBackend final : public Backend {
         is_uniform ? std::string(linear)
                    : fmt::format("{} (embedding {}, experts {})", linear,
                                  weight_format(f.embedding).name, weight_format(f.experts).name);
-    const std::string storage = is_uniform && linear == dtype_name(f.kv_cache)
-                                    ? weights + " weights and cache"
-                                    : weights + " weights, " +
-                                          std::string(dtype_name(f.kv_cache)) + " cache";
+    const std::string storage =
+        is_uniform && linear == dtype_name(f.kv_cache)
+            ? weights + " weights and cache"
+            : weights + " weights, " + std::string(dtype_name(f.kv_cache)) + " cache";
     return fmt::format("cpu, {} kernels, {} threads, {}, F32 activations", context_.kernels.isa,
                        context_.threads.num_threads(), storage);
   }
@@ -56,7 +57,8 @@ class CpuBackend final : public Backend {
   Result<std::unique_ptr<KvCache>> allocate_kv_cache(const KvCacheShape& shape) override {
     ERNIE_TRY(std::shared_ptr<void> memory,
               allocate_pages(CpuKvCache::num_bytes(shape, options_.formats.kv_cache)));
-    return std::unique_ptr<KvCache>(new CpuKvCache(shape, options_.formats.kv_cache, std::move(memory)));
+    return std::unique_ptr<KvCache>(
+        new CpuKvCache(shape, options_.formats.kv_cache, std::move(memory)));
   }
   size_t kv_bytes_per_token(const KvCacheShape& shape) const override {
     KvCacheShape one = shape;
@@ -97,12 +99,19 @@ class CpuBackend final : public Backend {
     return OperandPtr(new CpuExperts(shape, std::move(all)));
   }
 
-  void do_embed(const Tensor& token_ids, const Operand& table, const Tensor& out) override {
+  void do_embed(const Tensor& token_ids, const Operand& table, int64_t first_row,
+                const Tensor& out) override {
     const WeightRows& rows = rows_of(table);
     for (int64_t t = 0; t < out.dim(0); ++t) {
-      const int64_t offset = token_ids.ptr<int32_t>()[t] * rows.num_columns;
+      const int64_t row = token_ids.ptr<int32_t>()[t] - first_row;
+      const std::span<float> target = out.row<float>(t);
+      if (row < 0 || row >= rows.num_rows) {
+        std::ranges::fill(target, 0.0f);
+        continue;
+      }
       for (int64_t i = 0; i < rows.num_columns; ++i) {
-        out.row<float>(t)[static_cast<size_t>(i)] = load_float(rows.dtype, rows.data, offset + i);
+        target[static_cast<size_t>(i)] =
+            load_float(rows.dtype, rows.data, row * rows.num_columns + i);
       }
     }
   }
@@ -125,11 +134,11 @@ class CpuBackend final : public Backend {
     cpu::rope(context_, qkv, layout, table);
   }
   void do_store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
-                KvCache& cache, int64_t layer) override {
+                   KvCache& cache, int64_t layer) override {
     cpu::store_kv(qkv, layout, slot_mapping, static_cast<const CpuKvCache&>(cache), layer);
   }
   void do_attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache, int64_t layer,
-                 const AttentionBatch& batch, const Tensor& out) override {
+                    const AttentionBatch& batch, const Tensor& out) override {
     cpu::attention(context_, qkv, layout, static_cast<const CpuKvCache&>(cache), layer, batch, out);
   }
   void do_silu_mul(const Tensor& gate_up, const Tensor& out) override {
@@ -144,19 +153,22 @@ class CpuBackend final : public Backend {
                          out.ptr<float>());
   }
   void do_route(const Tensor& logits, const Operand& bias, float norm_min, const Tensor& expert_ids,
-             const Tensor& expert_weights) override {
+                const Tensor& expert_weights) override {
     cpu::route(context_, logits, values_of(bias), norm_min, expert_ids, expert_weights);
   }
   void do_experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
-               const Operand& experts, const Tensor& out) override {
+                  const Operand& experts, int64_t first_expert, const Tensor& out) override {
     cpu::experts(context_, x, expert_ids, expert_weights, static_cast<const CpuExperts&>(experts),
-                 out);
+                 first_expert, out);
   }
   void do_gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) override {
     for (int64_t i = 0; i < rows.dim(0); ++i) {
       const std::span<const float> source = x.row<float>(rows.ptr<int32_t>()[i]);
       std::copy(source.begin(), source.end(), out.row<float>(i).begin());
     }
+  }
+  void do_argmax(const Tensor& logits, const Tensor& ids) override {
+    cpu::argmax(context_, logits, ids);
   }
 
  private:

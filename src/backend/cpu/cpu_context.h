@@ -56,6 +56,8 @@ void rope(CpuContext& context, const Tensor& qkv, const QkvLayout& layout, const
 void route(CpuContext& context, const Tensor& logits, const float* bias, float norm_min,
            const Tensor& expert_ids, const Tensor& expert_weights);
 void experts(CpuContext& context, const Tensor& x, const Tensor& expert_ids,
-             const Tensor& expert_weights, const CpuExperts& experts, const Tensor& out);
+             const Tensor& expert_weights, const CpuExperts& experts, int64_t first_expert,
+             const Tensor& out);
+void argmax(CpuContext& context, const Tensor& logits, const Tensor& ids);
 
 }  // namespace ernie::cpu

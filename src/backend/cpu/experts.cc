@@ -14,15 +14,19 @@ struct ExpertRun {
   int64_t begin, end;  // in the sorted pairs
 };
 
-/// Sorts the pairs [T * k] by expert id, tokens ascending within one, into `order`.
-std::vector<ExpertRun> group_by_expert(const int32_t* ids, int64_t num_pairs,
-                                       std::vector<int32_t>& order) {
-  order.resize(static_cast<size_t>(num_pairs));
-  std::iota(order.begin(), order.end(), 0);
+/// Sorts those of the pairs [T * k] whose expert is here by expert id, tokens ascending within one,
+/// into `order`.
+std::vector<ExpertRun> group_by_expert(std::span<const int32_t> ids, int64_t first_expert,
+                                       int64_t num_experts, std::vector<int32_t>& order) {
+  order.clear();
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (first_expert <= ids[i] && ids[i] < first_expert + num_experts)
+      order.push_back(static_cast<int32_t>(i));
+  }
   std::sort(order.begin(), order.end(),
             [&](int32_t a, int32_t b) { return ids[a] != ids[b] ? ids[a] < ids[b] : a < b; });
   std::vector<ExpertRun> runs;
-  for (int64_t i = 0; i < num_pairs; ++i) {
+  for (int64_t i = 0; i < static_cast<int64_t>(order.size()); ++i) {
     const int32_t id = ids[order[static_cast<size_t>(i)]];
     if (runs.empty() || runs.back().expert_id != id) runs.push_back({id, i, i});
     runs.back().end = i + 1;
@@ -88,12 +92,16 @@ void route(CpuContext& context, const Tensor& logits, const float* bias, float n
 }
 
 void experts(CpuContext& context, const Tensor& x, const Tensor& expert_ids,
-             const Tensor& expert_weights, const CpuExperts& experts, const Tensor& out) {
+             const Tensor& expert_weights, const CpuExperts& experts, int64_t first_expert,
+             const Tensor& out) {
   const int64_t num_tokens = x.dim(0), hidden = x.dim(1), k = expert_ids.dim(1);
-  const int64_t width = experts.dim(2), num_pairs = num_tokens * k;
+  const int64_t width = experts.dim(2);
+  const std::span<const int32_t> ids{expert_ids.ptr<int32_t>(),
+                                     static_cast<size_t>(num_tokens * k)};
   const std::vector<ExpertRun> runs =
-      group_by_expert(expert_ids.ptr<int32_t>(), num_pairs, context.expert_order);
+      group_by_expert(ids, first_expert, experts.dim(0), context.expert_order);
   const std::vector<int32_t>& order = context.expert_order;
+  const auto num_pairs = static_cast<int64_t>(order.size());
 
   float* inputs = context.expert_inputs.floats(num_pairs * hidden);
   float* activated = context.expert_hidden.floats(num_pairs * width);
@@ -106,7 +114,7 @@ void experts(CpuContext& context, const Tensor& x, const Tensor& expert_ids,
   for (Scratch& scratch : context.per_thread) scratch.floats(num_tokens * kRowsPerTask);
   for_each_piece(
       context, runs, width, [&](const ExpertRun& run, int64_t begin, int64_t end, int thread) {
-        const CpuExperts::Expert& expert = experts.expert(run.expert_id);
+        const CpuExperts::Expert& expert = experts.expert(run.expert_id - first_expert);
         const float* input = inputs + run.begin * hidden;
         float* gate = activated + run.begin * width + begin;
         const int64_t count = run.end - run.begin, rows = end - begin;
@@ -119,13 +127,13 @@ void experts(CpuContext& context, const Tensor& x, const Tensor& expert_ids,
       });
   for_each_piece(context, runs, hidden, [&](const ExpertRun& run, int64_t begin, int64_t end, int) {
     context.matmul(activated + run.begin * width, width, run.end - run.begin,
-                   experts.expert(run.expert_id).down, begin, end,
+                   experts.expert(run.expert_id - first_expert).down, begin, end,
                    outputs + run.begin * hidden + begin, hidden);
   });
 
   // Where each pair went; a token's pairs in ascending order of expert are in ascending order
   // there.
-  std::vector<int64_t> places(static_cast<size_t>(num_pairs));
+  std::vector<int64_t> places(ids.size(), -1);  // -1: the expert is elsewhere
   for (int64_t i = 0; i < num_pairs; ++i)
     places[static_cast<size_t>(order[static_cast<size_t>(i)])] = i;
   context.threads.run(num_tokens, [&](int64_t t, int) {
@@ -134,6 +142,7 @@ void experts(CpuContext& context, const Tensor& x, const Tensor& expert_ids,
     float* sum = out.ptr<float>() + t * hidden;
     std::fill(sum, sum + hidden, 0.0f);
     for (const int64_t place : mine) {
+      if (place < 0) continue;
       const float weight = expert_weights.ptr<float>()[order[static_cast<size_t>(place)]];
       for (int64_t i = 0; i < hidden; ++i) sum[i] += weight * outputs[place * hidden + i];
     }

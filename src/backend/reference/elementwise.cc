@@ -1,12 +1,16 @@
+#include <algorithm>
 #include <cmath>
 
 #include "backend/reference/operations.h"
 
 namespace ernie::reference {
 
-void embed(const Tensor& token_ids, const Matrix& table, const Tensor& out) {
-  for (int64_t t = 0; t < out.dim(0); ++t)
-    write_row(out, t, table.row(token_ids.ptr<int32_t>()[t]));
+void embed(const Tensor& token_ids, const Matrix& table, int64_t first_row, const Tensor& out) {
+  for (int64_t t = 0; t < out.dim(0); ++t) {
+    const int64_t row = token_ids.ptr<int32_t>()[t] - first_row;
+    const bool is_here = 0 <= row && row < table.dim(0);
+    write_row(out, t, is_here ? table.row(row) : Row(static_cast<size_t>(table.dim(1))));
+  }
 }
 
 void rms_norm(const Tensor& x, const Vector& weight, float eps, const Tensor& out) {
@@ -48,6 +52,17 @@ void add(const Tensor& x, const Tensor& y, const Tensor& out) {
 
 void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) {
   for (int64_t i = 0; i < rows.dim(0); ++i) write_row(out, i, read_row(x, rows.ptr<int32_t>()[i]));
+}
+
+void argmax(const Tensor& logits, const Tensor& ids) {
+  for (int64_t i = 0; i < ids.dim(0); ++i) {
+    const Row row = read_row(logits, i);
+    const bool is_usable =
+        std::ranges::none_of(row, [](double x) { return std::isnan(x) || x == INFINITY; });
+    const auto largest = std::ranges::max_element(row);
+    ids.ptr<int32_t>()[i] =
+        is_usable && *largest > -INFINITY ? static_cast<int32_t>(largest - row.begin()) : -1;
+  }
 }
 
 }  // namespace ernie::reference

@@ -63,19 +63,21 @@ void route(const Tensor& logits, const Vector& bias, float norm_min, const Tenso
 }
 
 void experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
-             const Experts& experts, const Tensor& out) {
+             const Experts& experts, int64_t first_expert, const Tensor& out) {
   const DType act = out.dtype;
   for (int64_t t = 0; t < x.dim(0); ++t) {
     const Row input = read_row(x, t);
     std::vector<std::pair<int32_t, float>> chosen;
     for (size_t j = 0; j < static_cast<size_t>(expert_ids.dim(1)); ++j) {
-      chosen.emplace_back(expert_ids.row<int32_t>(t)[j], expert_weights.row<float>(t)[j]);
+      const int32_t id = expert_ids.row<int32_t>(t)[j];
+      const bool is_here = first_expert <= id && id < first_expert + experts.dim(0);
+      if (is_here) chosen.emplace_back(id, expert_weights.row<float>(t)[j]);
     }
     std::sort(chosen.begin(), chosen.end());
     // Without bfloat16 the sum is wide; in bfloat16 the original stores it after each expert.
     Row sum(input.size());
     for (const auto& [id, weight] : chosen) {
-      const Row y = swiglu(experts.expert(id), input, act);
+      const Row y = swiglu(experts.expert(id - first_expert), input, act);
       const double w = rounded(act, static_cast<double>(weight));
       for (size_t i = 0; i < sum.size(); ++i) {
         const double term = y[i] * w;

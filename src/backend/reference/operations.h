@@ -10,7 +10,7 @@
 
 namespace ernie::reference {
 
-void embed(const Tensor& token_ids, const Matrix& table, const Tensor& out);
+void embed(const Tensor& token_ids, const Matrix& table, int64_t first_row, const Tensor& out);
 void rms_norm(const Tensor& x, const Vector& weight, float eps, const Tensor& out);
 void linear(const Tensor& x, const Matrix& weight, const Tensor& out);
 void rope_table(const Tensor& positions, double theta, const Tensor& table);
@@ -24,7 +24,8 @@ void add(const Tensor& x, const Tensor& y, const Tensor& out);
 void route(const Tensor& logits, const Vector& bias, float norm_min, const Tensor& expert_ids,
            const Tensor& expert_weights);
 void experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
-             const Experts& experts, const Tensor& out);
+             const Experts& experts, int64_t first_expert, const Tensor& out);
 void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out);
+void argmax(const Tensor& logits, const Tensor& ids);
 
 }  // namespace ernie::reference

@@ -69,8 +69,9 @@ class ReferenceBackend final : public Backend {
     return OperandPtr(new Experts(shape, all));
   }
 
-  void do_embed(const Tensor& token_ids, const Operand& table, const Tensor& out) override {
-    reference::embed(token_ids, matrix(table), out);
+  void do_embed(const Tensor& token_ids, const Operand& table, int64_t first_row,
+                const Tensor& out) override {
+    reference::embed(token_ids, matrix(table), first_row, out);
   }
   void do_rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out) override {
     reference::rms_norm(x, vector(weight), eps, out);
@@ -85,11 +86,11 @@ class ReferenceBackend final : public Backend {
     reference::rope(qkv, layout, table);
   }
   void do_store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
-                KvCache& cache, int64_t layer) override {
+                   KvCache& cache, int64_t layer) override {
     reference::store_kv(qkv, layout, slot_mapping, static_cast<ReferenceKvCache&>(cache), layer);
   }
   void do_attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache, int64_t layer,
-                 const AttentionBatch& batch, const Tensor& out) override {
+                    const AttentionBatch& batch, const Tensor& out) override {
     reference::attention(qkv, layout, static_cast<const ReferenceKvCache&>(cache), layer, batch,
                          out);
   }
@@ -100,15 +101,19 @@ class ReferenceBackend final : public Backend {
     reference::add(x, y, out);
   }
   void do_route(const Tensor& logits, const Operand& bias, float norm_min, const Tensor& expert_ids,
-             const Tensor& expert_weights) override {
+                const Tensor& expert_weights) override {
     reference::route(logits, vector(bias), norm_min, expert_ids, expert_weights);
   }
   void do_experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
-               const Operand& experts, const Tensor& out) override {
-    reference::experts(x, expert_ids, expert_weights, static_cast<const Experts&>(experts), out);
+                  const Operand& experts, int64_t first_expert, const Tensor& out) override {
+    reference::experts(x, expert_ids, expert_weights, static_cast<const Experts&>(experts),
+                       first_expert, out);
   }
   void do_gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) override {
     reference::gather_rows(x, rows, out);
+  }
+  void do_argmax(const Tensor& logits, const Tensor& ids) override {
+    reference::argmax(logits, ids);
   }
 
  private:

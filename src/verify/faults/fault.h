@@ -78,7 +78,9 @@ enum class Quirk {
   kOtherTokensInput,
   // embed and gather_rows
   kNextRow,
-  // log_softmax
+  // argmax
+  kUnusableTaken,
+  // log_softmax and argmax
   kTailSkipped,
   kUniform,
   // sample

@@ -93,8 +93,9 @@ class FaultyBackend final : public Backend {
     return OperandPtr(std::move(operand));
   }
 
-  void do_embed(const Tensor& token_ids, const Operand& table, const Tensor& out) override {
-    if (!is("embed")) return real_->embed(token_ids, *kept(table).real, out);
+  void do_embed(const Tensor& token_ids, const Operand& table, int64_t first_row,
+                const Tensor& out) override {
+    if (!is("embed")) return real_->embed(token_ids, *kept(table).real, first_row, out);
     write(out, copied_rows(download_ids(*real_, token_ids), kept(table).values, table.dim(0)));
   }
   void do_rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out) override {
@@ -137,9 +138,9 @@ class FaultyBackend final : public Backend {
     write(expert_weights, routing.weights);
   }
   void do_experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
-                  const Operand& experts, const Tensor& out) override {
+                  const Operand& experts, int64_t first_expert, const Tensor& out) override {
     if (!is("experts")) {
-      return real_->experts(x, expert_ids, expert_weights, *kept(experts).real, out);
+      return real_->experts(x, expert_ids, expert_weights, *kept(experts).real, first_expert, out);
     }
     const host::Routing routing{download_ids(*real_, expert_ids), read(expert_weights)};
     write(out,
@@ -148,6 +149,12 @@ class FaultyBackend final : public Backend {
   void do_gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) override {
     if (!is("gather_rows")) return real_->gather_rows(x, rows, out);
     write(out, copied_rows(download_ids(*real_, rows), read(x), x.dim(0)));
+  }
+
+  void do_argmax(const Tensor& logits, const Tensor& ids) override {
+    if (!is("argmax")) return real_->argmax(logits, ids);
+    const std::vector<int32_t> found = host::argmax(read(logits), logits.dim(1), mode(logits));
+    real_->copy_in(found.data(), ids);
   }
 
  private:

@@ -202,4 +202,22 @@ Values add(const Values& x, const Values& y, const Mode& mode) {
   return sum;
 }
 
+std::vector<int32_t> argmax(const Values& logits, int64_t vocabulary, const Mode& mode) {
+  std::vector<int32_t> ids;
+  const int64_t seen = mode.quirk == Quirk::kTailSkipped ? vocabulary - 1 : vocabulary;
+  for (size_t begin = 0; begin < logits.size(); begin += static_cast<size_t>(vocabulary)) {
+    int32_t best = -1;
+    bool is_usable = true;
+    for (int64_t i = 0; i < seen; ++i) {
+      const double x = logits[begin + static_cast<size_t>(i)];
+      if (mode.quirk != Quirk::kUnusableTaken) is_usable &= x < INFINITY;
+      const double largest = best < 0 ? -INFINITY : logits[begin + static_cast<size_t>(best)];
+      const bool ties = mode.quirk == Quirk::kHigherIdOnTie && best >= 0 && x == largest;
+      if (x > largest || ties) best = static_cast<int32_t>(i);
+    }
+    ids.push_back(is_usable ? best : -1);
+  }
+  return ids;
+}
+
 }  // namespace ernie::verify::host

@@ -33,6 +33,8 @@ Values rope(Values qkv, const QkvLayout& layout, const Values& table, const Mode
 /// gate_up [T, 2 * width].
 Values silu_mul(const Values& gate_up, int64_t width, const Mode& mode);
 Values add(const Values& x, const Values& y, const Mode& mode);
+/// logits [N, vocabulary].
+std::vector<int32_t> argmax(const Values& logits, int64_t vocabulary, const Mode& mode);
 
 struct Routing {
   std::vector<int32_t> ids;

@@ -102,15 +102,16 @@ Result<std::unique_ptr<ModelProbe>> ModelProbe::open(const WeightSource& weights
   const ModelConfig& c = weights.config();
   const ModelLimits limits{.max_tokens = options.max_tokens,
                            .max_logit_rows = std::min(options.max_tokens, kLogitRows),
-                           .stream_layers = options.stream_layers};
+                           .stream_layers = options.stream_layers,
+                           .communicator = options.communicator};
   ERNIE_TRY(probe->model_, Model::load(weights, *probe->backend_, limits));
   const int64_t blocks_each =
       (options.max_context_tokens + options.block_size - 1) / options.block_size;
   const auto num_blocks = static_cast<int64_t>(
       std::bit_ceil(static_cast<uint64_t>(options.max_sequences * blocks_each)));
-  ERNIE_TRY(probe->cache_,
-            probe->backend_->allocate_kv_cache(
-                {c.num_layers, num_blocks, options.block_size, c.num_kv_heads, c.head_dim}));
+  ERNIE_TRY(probe->cache_, probe->backend_->allocate_kv_cache(
+                               {c.num_layers, num_blocks, options.block_size,
+                                probe->model_->shape().kv_heads.size(), c.head_dim}));
   probe->reset();
   return probe;
 }

@@ -16,7 +16,8 @@ struct ProbeOptions {
   int64_t max_sequences = 8;         ///< remembered at a time
   int64_t max_context_tokens = 256;  ///< of one sequence
   int64_t block_size = 4;
-  bool stream_layers = false;  ///< as ModelLimits has it
+  bool stream_layers = false;  ///< as ModelLimits has it, and so has the communicator
+  Communicator* communicator = nullptr;
 };
 
 /// One sequence's next tokens in a step. Positions are explicit: they need not be the cache's

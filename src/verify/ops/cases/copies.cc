@@ -57,7 +57,7 @@ void run_embed(const Plan& plan, const CopyCase& c, Rig& rig, const CaseSink& si
       rig.device().prepare_matrix({&tensor, 1}, MatrixUse::kEmbedding).value();
   const Array id_array = upload(rig.device(), ids, {c.count});
   const Array out = poisoned(rig.device(), {c.count, c.columns}, plan.act);
-  rig.device().embed(id_array.tensor, *operand, out.tensor);
+  rig.device().embed(id_array.tensor, *operand, 0, out.tensor);
   CaseResult result = describe("embed", c);
   compare_copy(download(rig.device(), out.tensor), table, ids, plan, result);
   sink(std::move(result));

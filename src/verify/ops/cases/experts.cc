@@ -129,7 +129,7 @@ std::vector<double> run(Backend& backend, const Operand& experts, const ExpertsI
   const Array ids = upload(backend, in.ids, {in.tokens, in.chosen});
   const Array weights = upload(backend, in.weights, {in.tokens, in.chosen}, DType::kF32);
   const Array out = poisoned(backend, {in.tokens, hidden}, act);
-  backend.experts(x.tensor, ids.tensor, weights.tensor, experts, out.tensor);
+  backend.experts(x.tensor, ids.tensor, weights.tensor, experts, 0, out.tensor);
   return download(backend, out.tensor);
 }
 
