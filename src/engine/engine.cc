@@ -47,8 +47,12 @@ class EngineImpl final : public Engine {
   const ModelConfig& config() const override { return weights_->config(); }
   const EngineOptions& options() const override { return options_; }
   const Backend& backend() const override { return *backend_; }
+  EngineLimits limits() const override {
+    return {config().vocab_size, options_.max_model_len, tokenizer_ != nullptr};
+  }
   EngineCounters counters() const override {
-    return {num_steps_, num_computed_tokens_, scheduler_->num_preemptions()};
+    return {num_steps_, num_computed_tokens_, scheduler_->num_preemptions(),
+            scheduler_->num_running()};
   }
   Result<RequestId> add_request(GenerationRequest request) override;
   void abort(RequestId request_id) override;
@@ -59,7 +63,6 @@ class EngineImpl final : public Engine {
  private:
   using Outputs = std::map<RequestId, RequestOutput>;
 
-  Result<void> check_request(const GenerationRequest& request) const;
   RequestState& state_of(const ScheduledSequence& scheduled) {
     return *requests_.at(scheduled.sequence->id());
   }
@@ -117,36 +120,9 @@ Result<void> EngineImpl::start(const LoadProgress& progress) {
   return {};
 }
 
-Result<void> EngineImpl::check_request(const GenerationRequest& request) const {
-  ERNIE_TRY_VOID(validate(request.params, config().vocab_size));
-  if (tokenizer_ == nullptr && !request.params.stop.empty()) {
-    return make_error(ErrorCode::kInvalidArgument,
-                      "stop: got strings, expected none: the model was loaded without a tokenizer");
-  }
-  if (request.prompt_ids.empty()) {
-    return make_error(ErrorCode::kInvalidArgument, "prompt: got no tokens, expected at least 1");
-  }
-  for (size_t i = 0; i < request.prompt_ids.size(); ++i) {
-    const TokenId id = request.prompt_ids[i];
-    if (id < 0 || id >= config().vocab_size) {
-      return make_error(ErrorCode::kInvalidArgument,
-                        "prompt: token {}: got id {}, expected 0 to {}", i, id,
-                        config().vocab_size - 1);
-    }
-  }
-  const int64_t most = options_.max_model_len - (request.params.max_tokens > 0 ? 1 : 0);
-  const auto length = static_cast<int64_t>(request.prompt_ids.size());
-  if (length > most) {
-    return make_error(ErrorCode::kInvalidArgument,
-                      "prompt: got {} tokens, expected at most {} (max_model_len {})", length, most,
-                      options_.max_model_len);
-  }
-  return {};
-}
-
 Result<RequestId> EngineImpl::add_request(GenerationRequest request) {
   ERNIE_TRY_VOID(health_);
-  ERNIE_TRY_VOID(check_request(request));
+  ERNIE_TRY_VOID(check_request(request, limits()));
   const RequestId id = next_id_++;
   auto state = std::make_unique<RequestState>(id, std::move(request),
                                               BlockTable(*blocks_, options_.block_size), tokenizer_,

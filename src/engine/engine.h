@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "engine/check_request.h"
 #include "engine/request.h"
 #include "model/model.h"
 
@@ -18,11 +19,12 @@ struct EngineOptions {
   int64_t kv_cache_bytes = 0;  ///< 0: room for max_num_seqs full contexts, within free memory
 };
 
-/// What an engine did since it was made.
+/// What an engine did since it was made, and does now.
 struct EngineCounters {
   int64_t num_steps = 0;
   int64_t num_computed_tokens = 0;  ///< those computed again after a preemption counted again
   int64_t num_preemptions = 0;
+  int64_t num_running = 0;  ///< requests that hold cache now; the others wait
 };
 
 /// Generates for many requests at once. One thread calls all functions.
@@ -44,10 +46,12 @@ class Engine {
   /// The options with every 0 replaced by the figure chosen.
   virtual const EngineOptions& options() const = 0;
   virtual const Backend& backend() const = 0;
+  /// What requests it takes. The same as long as the engine lives.
+  virtual EngineLimits limits() const = 0;
   virtual EngineCounters counters() const = 0;
 
-  /// Queues a request. Error: an id, a parameter or a length that cannot be served; max_tokens may
-  /// ask for more than fits max_model_len, generation then ends there as "length".
+  /// Queues a request. Error: what check_request() says. max_tokens may ask for more than fits
+  /// max_model_len, generation then ends there as "length".
   virtual Result<RequestId> add_request(GenerationRequest request) = 0;
   /// Ends a request as kAbort in the next step's outputs; an unknown or finished id is ignored.
   virtual void abort(RequestId request_id) = 0;

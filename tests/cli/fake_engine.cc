@@ -87,21 +87,14 @@ class FakeEngine : public Engine {
     std::abort();
   }
 
+  EngineLimits limits() const override { return {kVocabSize, options_.max_model_len, true}; }
   EngineCounters counters() const override { return {}; }
 
   Result<RequestId> add_request(GenerationRequest request) override {
-    ERNIE_TRY_VOID(validate(request.params, kVocabSize));
-    if (request.prompt_ids.size() >= static_cast<size_t>(options_.max_model_len)) {
-      return make_error(ErrorCode::kInvalidArgument, "prompt: got {} tokens, expected less than {}",
-                        request.prompt_ids.size(), options_.max_model_len);
-    }
+    ERNIE_TRY_VOID(check_request(request, limits()));
     Running running;
     running.hash = request.params.temperature == 0 ? 7 : mix(7, request.params.seed);
     for (const TokenId id : request.prompt_ids) {
-      if (id < 0 || id >= kVocabSize) {
-        return make_error(ErrorCode::kInvalidArgument, "prompt: got token id {}, expected < {}", id,
-                          kVocabSize);
-      }
       running.hash = mix(running.hash, static_cast<uint64_t>(id));
     }
     running.id = ++last_id_;

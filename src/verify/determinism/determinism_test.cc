@@ -36,6 +36,7 @@ class ChangingEngine : public Engine {
   const ModelConfig& config() const override { return engine_->config(); }
   const EngineOptions& options() const override { return engine_->options(); }
   const Backend& backend() const override { return engine_->backend(); }
+  EngineLimits limits() const override { return engine_->limits(); }
   EngineCounters counters() const override { return engine_->counters(); }
   Result<RequestId> add_request(GenerationRequest request) override {
     change_(request);
