@@ -219,6 +219,11 @@ int http_status(const Error& error) {
   switch (error.code) {
     case ErrorCode::kNotFound:
       return 404;
+    case ErrorCode::kQueueFull:
+      return 429;
+    case ErrorCode::kShuttingDown:
+    case ErrorCode::kDeviceLost:
+      return 503;
     case ErrorCode::kIo:
     case ErrorCode::kOutOfMemory:
     case ErrorCode::kCancelled:
@@ -230,8 +235,10 @@ int http_status(const Error& error) {
 
 json::object error_object(const Error& error) {
   const int status = http_status(error);
-  const char* type = status == 404   ? "NotFoundError"
-                     : status == 400 ? "BadRequestError"
+  const char* type = status == 400   ? "BadRequestError"
+                     : status == 404 ? "NotFoundError"
+                     : status == 429 ? "RateLimitError"
+                     : status == 503 ? "ServiceUnavailableError"
                                      : "InternalServerError";
   const std::string_view field = field_of(error.message);
   return {{"message", error.message},

@@ -94,7 +94,12 @@ TEST(ErrorObject, NamesTheFieldAndTheStatus) {
             R"({"message":"top_p: got 7","type":"BadRequestError","param":"top_p","code":400})");
   EXPECT_EQ(json_text(error_object({ErrorCode::kNotFound, "model: x"})),
             R"({"message":"model: x","type":"NotFoundError","param":"model","code":404})");
+  EXPECT_EQ(json_text(error_object({ErrorCode::kQueueFull, "8 requests are unfinished"})),
+            R"({"message":"8 requests are unfinished","type":"RateLimitError","param":null,)"
+            R"("code":429})");
   EXPECT_EQ(http_status({ErrorCode::kIo, "generation failed: nan"}), 500);
+  EXPECT_EQ(http_status({ErrorCode::kShuttingDown, ""}), 503);
+  EXPECT_EQ(http_status({ErrorCode::kDeviceLost, ""}), 503);
 }
 
 }  // namespace

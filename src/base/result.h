@@ -22,6 +22,8 @@ enum class ErrorCode {
   kIo,               ///< the operating system refused to read or write
   kCancelled,        ///< the user asked to stop
   kDeviceLost,       ///< a device stopped working; nothing more can be computed on it
+  kQueueFull,        ///< too many requests at once; later there may be room
+  kShuttingDown,     ///< no request is taken any more
 };
 
 struct Error {

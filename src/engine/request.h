@@ -17,8 +17,10 @@ namespace ernie {
 struct GenerationRequest {
   std::vector<TokenId> prompt_ids;  ///< not empty, each in [0, vocab_size)
   SamplingParams params;
-  /// If set, called from step() with each token when it was chosen, and the logits [vocab_size]
-  /// that it was chosen from, before penalties and bias. Must not call the engine.
+  /// If set, called from step(), so on the engine's thread, with each token when it was chosen, and
+  /// the logits [vocab_size] that it was chosen from, before penalties and bias. Must not call the
+  /// engine. The last call comes before the last output; what it refers to must live until then,
+  /// also if the request is cancelled.
   std::function<void(TokenId, std::span<const float> logits)> on_token;
 };
 
@@ -52,7 +54,7 @@ struct RequestTimings {
 /// Identifies a request within one engine, in the order of their adding.
 using RequestId = uint64_t;
 
-/// News of one request from one step.
+/// News of one request, from one step or from several.
 struct RequestOutput {
   RequestId request_id = 0;
   std::string text;                           ///< newly certain text; whole UTF-8 characters
@@ -66,5 +68,8 @@ struct RequestOutput {
   int64_t num_output_tokens = 0;  ///< in the last output
   RequestTimings timings;         ///< in the last output
 };
+
+/// Makes one output of two that follow each other.
+void merge(RequestOutput& into, RequestOutput next);
 
 }  // namespace ernie
