@@ -22,16 +22,12 @@ void add_moe(const ModelConfig& c, double tokens, const ElementBytes& bytes, OpC
 
 }  // namespace
 
-double expected_experts(int64_t num_experts, int64_t chosen, double tokens) {
-  const auto n = static_cast<double>(num_experts);
-  return n * (1 - std::pow(1 - static_cast<double>(chosen) / n, tokens));
-}
-
 OpCost step_cost(const ModelConfig& c, std::span<const QuerySpan> sequences, int64_t logit_rows,
                  const ElementBytes& bytes) {
   const QkvLayout layout{c.num_heads, c.num_kv_heads, c.head_dim};
   const ElementBytes cache_only{.activation = 0, .weight = 0, .kv = bytes.kv};
-  const OpCost attention = attention_cost(sequences, layout, cache_only);
+  const OpCost attention =
+      cost_of(attention_operation({sequences.begin(), sequences.end()}, layout), cache_only);
   double tokens = 0;
   for (const QuerySpan& s : sequences) tokens += static_cast<double>(s.num_queries);
   const double projections = product(c.hidden_size, layout.row_size() + layout.q_size());

@@ -12,10 +12,6 @@
 
 namespace ernie::bench {
 
-/// Experts of a layer that at least one of so many tokens chooses, if each chooses uniformly and on
-/// its own: n (1 - (1 - k / n)^tokens).
-double expected_experts(int64_t num_experts, int64_t chosen, double tokens);
-
 /// The tokens of all sequences in one batch; logits of `logit_rows` rows. Activations are not
 /// counted: they stay in caches. Routers are float32 whatever the weights are.
 OpCost step_cost(const ModelConfig& config, std::span<const QuerySpan> sequences,

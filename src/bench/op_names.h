@@ -6,7 +6,7 @@
 
 namespace ernie::bench {
 
-/// OpCase::name in both languages.
+/// Operation::name in both languages.
 report::Text op_name_text(const std::string& name);
 
 }  // namespace ernie::bench

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "bench/operand_maker.h"
+
 namespace ernie::bench {
 namespace {
 
@@ -119,15 +121,16 @@ Result<void> run_ops(Backend& backend, int num_threads, const std::vector<OpCase
   run.working_set_bytes = kWorkingSetCaches * last_level_cache_bytes();
   ERNIE_TRY(const std::unique_ptr<LimitProbe> probe, LimitProbe::create(num_threads));
   run.limits = probe->measure(run.options.limits_seconds);
-  OpFixtures fixtures(backend, run.working_set_bytes, run.options.seed);
+  OperandMaker maker(backend, run.working_set_bytes, run.options.seed);
   for (size_t i = 0; i < cases.size(); ++i) {
     const OpCase& op_case = cases[i];
     if (progress) progress(i, cases.size(), op_case);
-    ERNIE_TRY(const PreparedOp op, op_case.prepare(fixtures));
-    OpResult result{.op = op_case.op,
-                    .name = op_case.name,
-                    .shape = op_case.shape,
-                    .tokens = op_case.tokens,
+    const Operation& operation = op_case.operation;
+    ERNIE_TRY(const PreparedOp op, maker.prepare(operation));
+    OpResult result{.op = std::string(operation.op),
+                    .name = operation.name,
+                    .shape = operation.shape,
+                    .tokens = static_cast<double>(operation.num_tokens),
                     .cost = op.cost,
                     .num_copies = op.num_copies,
                     .published = op_case.published};

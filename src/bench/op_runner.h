@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "bench/limits/limits.h"
-#include "bench/op_case.h"
+#include "bench/op_cost.h"
+#include "bench/op_suites.h"
 #include "bench/statistics.h"
 
 namespace ernie::bench {

@@ -73,7 +73,7 @@ Result<std::vector<bench::OpCase>> chosen_cases(const OpsFlags& flags) {
   if (flags.ops.empty()) return cases;
   std::erase_if(cases, [&](const bench::OpCase& c) {
     return std::ranges::none_of(flags.ops, [&](const std::string& wanted) {
-      return c.op == wanted || c.name.find(wanted) != std::string::npos;
+      return c.operation.op == wanted || c.operation.name.find(wanted) != std::string::npos;
     });
   });
   if (cases.empty()) {
@@ -98,8 +98,8 @@ bench::OpProgress progress_of(const OpsFlags& flags) {
   if (flags.quiet || ::isatty(STDERR_FILENO) == 0) return {};
   return [](size_t index, size_t count, const bench::OpCase& op_case) {
     constexpr const char* kEraseLine = "\r\x1b[K";
-    fmt::print(stderr, "{}{} of {}: {}, {}{}", kEraseLine, index + 1, count, op_case.name,
-               op_case.shape, index + 1 == count ? "\n" : "");
+    fmt::print(stderr, "{}{} of {}: {}, {}{}", kEraseLine, index + 1, count, op_case.operation.name,
+               op_case.operation.shape, index + 1 == count ? "\n" : "");
   };
 }
 
