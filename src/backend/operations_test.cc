@@ -357,6 +357,26 @@ TEST(ReferenceInDouble, RoundsNothing) {
   EXPECT_DOUBLE_EQ(y[0], x[0] / std::sqrt((x[0] * x[0] + 9) / 2));
 }
 
+TEST(Registry, EveryDeviceCanBeMadeAndIsWhatItSays) {
+  const std::vector<DeviceInfo> all = devices();
+  ASSERT_GE(all.size(), 2u);
+  int num_oracles = 0;
+  for (const DeviceInfo& info : all) {
+    for (const DType dtype : {DType::kF32, DType::kBF16}) {
+      const auto backend =
+          make_backend(info.name, {.dtype = dtype, .num_threads = 1, .isa = info.variant});
+      ASSERT_TRUE(backend) << info.name << " " << info.variant;
+      EXPECT_EQ((*backend)->activation_dtype(), info.activations_for(dtype)) << info.name;
+    }
+    num_oracles += info.is_oracle;
+  }
+  EXPECT_EQ(num_oracles, 1);
+  EXPECT_EQ(find_device("cpu", "")->variant, all.front().variant);
+  EXPECT_TRUE(find_device("cpu", "portable")->is_scalar);
+  EXPECT_FALSE(find_device("cpu", "mmx"));
+  EXPECT_FALSE(find_device("gpu", ""));
+}
+
 TEST(Registry, RefusesWhatItDoesNotKnowWithTheChoices) {
   const auto message = [](const std::string& name, const BackendOptions& options) {
     const auto backend = make_backend(name, options);

@@ -20,7 +20,28 @@ struct BackendOptions {
   std::optional<StorageFormats> formats;
 };
 
-/// "cpu", "reference": the names that make_backend accepts.
+/// A device that this program has and this machine can run, in one of its variants.
+struct DeviceInfo {
+  std::string name;     ///< as --device
+  std::string variant;  ///< as --isa; empty where there is only one
+  /// What it stores activations in; nothing: in the dtype asked for.
+  std::optional<DType> activation_dtype;
+  bool is_oracle = false;  ///< the reference, which also computes in double
+  bool is_scalar = false;  ///< without vector instructions: some twenty times slower
+
+  DType activations_for(DType dtype) const { return activation_dtype.value_or(dtype); }
+};
+
+/// All of them, the variants of a device together, best first.
+std::vector<DeviceInfo> devices();
+/// Those of one device; none if it is unknown.
+std::vector<DeviceInfo> variants_of(const std::string& device);
+/// A device in a variant, "" for its best. Error: lists the choices.
+Result<DeviceInfo> find_device(const std::string& device, const std::string& variant);
+/// The device that the others are judged by.
+std::string oracle_device();
+
+/// The names that make_backend accepts.
 std::vector<std::string> backend_names();
 
 /// The only function that names every backend. An unknown name or an instruction set that this
