@@ -16,10 +16,11 @@ ALLOWED = {
     "engine": ["kv", "model", "text", "backend", "checkpoint", "base"],
     "receipt": ["engine", "text", "checkpoint", "base"],
     "api": ["receipt", "engine", "text", "checkpoint", "base"],
+    "jobs": ["api", "receipt", "engine", "model", "text", "backend", "checkpoint", "base"],
     "report": ["base"],
     "verify": ["receipt", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
     "bench": ["report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
-    "cli": ["api", "receipt", "verify", "bench", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
+    "cli": ["jobs", "api", "receipt", "verify", "bench", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
 }
 # Folders with parts that keep apart: part -> the other parts it may include. What lies in the folder itself is shared by all and includes none.
 PARTS = {"verify": {"faults": [], "ops": ["faults"], "model": ["faults"], "determinism": []}}

@@ -9,8 +9,8 @@
 #include "bench/engine_report.h"
 #include "cli/bench_engine.h"
 #include "cli/commands.h"
-#include "cli/line_reader.h"
 #include "cli/report_flags.h"
+#include "jobs/line_reader.h"
 
 namespace ernie {
 namespace {

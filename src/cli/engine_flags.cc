@@ -85,12 +85,6 @@ void add_engine_flags(CLI::App& app, EngineFlags& flags) {
   add_scheduling_flags(app, flags.engine);
 }
 
-DType compute_dtype(const EngineFlags& flags, const ModelConfig& config) {
-  if (flags.dtype == "bfloat16") return DType::kBF16;
-  if (flags.dtype == "float32") return DType::kF32;
-  return config.dtype == DType::kBF16 ? DType::kBF16 : DType::kF32;
-}
-
 void start_log(const CLI::App& app, const EngineFlags& flags) {
   // Not registered under a name, so that a second call replaces the first logger.
   auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();

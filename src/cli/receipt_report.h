@@ -1,62 +1,13 @@
 #pragma once
 
-/// What `verify receipt` found in a whole results file, and the report of it.
+/// The report of what `verify receipt` found in a whole results file.
 
 #include <boost/json/object.hpp>
-#include <cstdint>
-#include <map>
-#include <optional>
-#include <string>
-#include <vector>
 
-#include "api/receipt_check.h"
+#include "jobs/receipt_run.h"
 #include "report/environment.h"
 
 namespace ernie {
-
-struct ReceiptCounts {
-  int64_t num_lines = 0;
-  int64_t num_receipts = 0;  ///< whole ones
-  int64_t num_verified = 0;  ///< lines
-  int64_t num_departing = 0;
-  int64_t num_without_answer = 0;  ///< neither of them: rows that were errors
-  int64_t num_tokens = 0;          ///< computed again
-};
-
-struct DepartingLine {
-  int64_t line_number = 0;
-  std::string id;  ///< as JSON; empty if the line does not tell
-  Findings findings;
-};
-
-/// An answer that held, checked once more with one bit of one logit changed.
-struct ReceiptCanary {
-  int64_t line_number = 0;
-  int64_t token = 0;
-  std::string finding;  ///< empty: it was not noticed
-};
-
-struct ReceiptRun {
-  ReceiptCounts counts;
-  std::vector<DepartingLine> departing;  ///< the first kMaxListedLines of them, by line
-  std::map<std::string, int64_t> kinds;  ///< of departures: in how many lines
-  Findings of_file;                      ///< what is wrong with the file as a whole
-  std::optional<ReceiptCanary> canary;   ///< absent if no answer with a token held
-  double seconds = 0;
-
-  /// Something was checked, all of it held, and the canary did not.
-  bool passed() const;
-};
-
-/// A file of a million rows that all depart must not fill the memory.
-inline constexpr size_t kMaxListedLines = 1000;
-
-/// Counts a line that departs, and keeps it if it is among the first.
-void add_departing(ReceiptRun& run, DepartingLine line);
-
-/// What departs, without which one: "token" of "token 2: …", "choices" of "choices[0].text: …";
-/// "line" if it is no part of the receipt or the answer.
-std::string kind_of_finding(const std::string& finding);
 
 /// For people; without the environment.
 report::Report receipt_report(const ReceiptRun& run);

@@ -6,7 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
-#include "cli/prompt_job.h"
+#include "jobs/prompt_job.h"
 
 namespace ernie {
 namespace {

@@ -3,10 +3,10 @@
 
 #include <memory>
 
-#include "cli/batch_job.h"
+#include "base/posix_file.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
-#include "cli/posix_file.h"
+#include "jobs/batch_job.h"
 
 namespace ernie {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
-#include "cli/line_reader.h"
+#include "jobs/line_reader.h"
 
 namespace ernie {
 namespace {

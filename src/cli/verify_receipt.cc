@@ -8,9 +8,10 @@
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
-#include "cli/job_receipts.h"
-#include "cli/receipt_job.h"
+#include "cli/receipt_report.h"
 #include "cli/report_flags.h"
+#include "jobs/receipt_replay.h"
+#include "jobs/receipt_writer.h"
 
 namespace ernie {
 namespace {
@@ -90,7 +91,7 @@ Result<bool> verify_receipts(VerifyReceiptFlags& flags, const Interrupt& interru
   OwnModel own;
   ERNIE_TRY(own.recorded, read_manifest(flags));
   ERNIE_TRY(LineReader results, LineReader::open(flags.results, UINT64_MAX, kMaxResultLineBytes));
-  ReceiptJob::Files files{std::move(results), std::nullopt, flags.is_part};
+  ReceiptReplay::Files files{std::move(results), std::nullopt, flags.is_part};
   if (!flags.input.empty()) {
     ERNIE_TRY(files.input, LineReader::open(flags.input));
   }
@@ -104,7 +105,7 @@ Result<bool> verify_receipts(VerifyReceiptFlags& flags, const Interrupt& interru
   const bool shows_lines = !replaces_output(flags.report);
   OrderedLines output(standard_output());
   Progress progress(summary.num_rows, 0, flags.engine.quiet);
-  ReceiptJob job(std::move(files), own, flags.rules, shows_lines ? &output : nullptr, progress);
+  ReceiptReplay job(std::move(files), own, flags.rules, shows_lines ? &output : nullptr, progress);
   const auto done = run_job(*loaded.engine, job, request_window(*loaded.engine), interrupt);
   progress.clear();
   ERNIE_TRY_VOID(output.flush());

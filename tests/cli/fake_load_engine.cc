@@ -4,30 +4,32 @@
 #include <cstdlib>
 
 #include "checkpoint/checkpoint.h"
-#include "cli/engine_flags.h"
 #include "fake_engine.h"
+#include "jobs/load_engine.h"
 
 namespace ernie {
 
-Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const EngineFlags&) {
+Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const EngineSettings&) {
   return make_fake_tokenizer();
 }
 
-Result<std::unique_ptr<WeightSource>> open_weights(const EngineFlags&) {
+Result<std::unique_ptr<WeightSource>> open_weights(const EngineSettings&) {
   return make_dummy_weights(*preset_model_config("tiny"), /*seed=*/0);
 }
 
-Result<BackendOptions> backend_options(const EngineFlags&, const ModelConfig&) {
+Result<BackendOptions> backend_options(const EngineSettings&, const ModelConfig&) {
   return BackendOptions{};
 }
 
-Result<LoadedEngine> load_engine(const EngineFlags& flags) {
+DType compute_dtype(const EngineSettings&, const ModelConfig&) { return DType::kBF16; }
+
+Result<LoadedEngine> load_engine(const EngineSettings& settings) {
   const char* step_us = std::getenv("ERNIE_FAKE_STEP_US");
   LoadedEngine loaded;
-  loaded.engine = make_fake_engine(flags.engine, step_us == nullptr ? 0 : std::atoll(step_us));
+  loaded.engine = make_fake_engine(settings.engine, step_us == nullptr ? 0 : std::atoll(step_us));
   loaded.tokenizer = make_fake_tokenizer();
   loaded.model_name = "fake";
-  loaded.identity = "fake " + flags.model;
+  loaded.identity = "fake " + settings.model;
   return loaded;
 }
 

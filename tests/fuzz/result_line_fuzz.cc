@@ -6,8 +6,8 @@
 #include <cstdlib>
 
 #include "api/json_text.h"
-#include "api/receipt_check.h"
 #include "api/receipt_json.h"
+#include "jobs/receipt_check.h"
 
 namespace {
 

@@ -1,0 +1,318 @@
+#include "jobs/batch_job.h"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <charconv>
+#include <filesystem>
+#include <unordered_map>
+
+#include "api/batch_file.h"
+#include "api/json_text.h"
+#include "api/receipt_json.h"
+#include "jobs/batch_journal.h"
+#include "jobs/generation.h"
+#include "jobs/line_reader.h"
+#include "jobs/progress.h"
+
+namespace ernie {
+namespace {
+
+constexpr std::string_view kMaxModelLen = "max-model-len=";
+
+std::string journal_path(const std::string& output) { return output + ".journal"; }
+
+JobFingerprint make_fingerprint(const LoadedEngine& loaded, const BatchOptions& options,
+                                int64_t max_model_len, const InputSummary& input) {
+  JobFingerprint job;
+  job.input = fmt::format("{} bytes, checksum {:016x}", input.num_bytes, input.checksum);
+  job.model = loaded.identity;
+  job.settings = fmt::format("{}{} seed={} names={} any-model={}", kMaxModelLen, max_model_len,
+                             options.seed, fmt::join(options.model_names, ","), options.any_model);
+  if (options.receipts) job.settings += " receipts=" + to_hex(options.receipts->common.model);
+  return job;
+}
+
+std::string to_text(const JobFingerprint& job) {
+  return fmt::format("{}\n{}\n{}", job.input, job.model, job.settings);
+}
+
+/// The custom ids seen so far, 128 bits of each.
+class SeenIds {
+ public:
+  /// False if it was there.
+  bool insert(const std::string& custom_id) {
+    const BatchRowId id = batch_row_id(custom_id, 0);
+    return seen_.insert({id.high, id.low}).second;
+  }
+
+ private:
+  boost::unordered_flat_set<std::pair<uint64_t, uint64_t>> seen_;
+};
+
+class BatchJob : public GenerationJob {
+ public:
+  BatchJob(LoadedEngine& loaded, const BatchOptions& options, std::string job, LineReader reader,
+           BatchJournal& journal, Progress& progress)
+      : loaded_(loaded),
+        options_(options),
+        job_(std::move(job)),
+        reader_(std::move(reader)),
+        journal_(journal),
+        progress_(progress) {
+    names_ = options.model_names;
+    if (names_.empty()) names_.push_back(loaded.model_name);
+  }
+
+  Result<std::optional<JobRequest>> next() override {
+    while (true) {
+      ERNIE_TRY(std::optional<LineReader::Line> line, reader_.next());
+      if (!line) return std::optional<JobRequest>();
+      const int64_t row = next_row_++;
+      BatchLine parsed = parse(*line);
+      if (journal_.has(row)) continue;
+      ERNIE_TRY(std::optional<JobRequest> request, start_row(row, line->number, std::move(parsed)));
+      if (request) return request;
+      progress_.update();
+    }
+  }
+
+  Result<void> finished(int64_t row, Result<GenerationResult> result) override {
+    const auto node = running_.extract(row);
+    const Row& done = node.mapped();
+    if (!result) return store_error(row, done.id, *done.line.custom_id, result.error());
+    const ResponseContext context = response_context(done);
+    auto body = done.line.is_chat ? chat_body(*done.line.request, *result, context)
+                                  : completion_body(*done.line.request, *result, context);
+    if (done.receipt != nullptr) {
+      finish_receipt(*done.receipt, *result, answer_text(body));
+      body[kReceiptKey] = receipt_to_json(*done.receipt);
+    }
+    return store(row, false,
+                 batch_response_row(done.id, *done.line.custom_id, 200, std::move(body)));
+  }
+
+  void stepped(int64_t num_new_tokens) override {
+    progress_.add_tokens(num_new_tokens);
+    progress_.update();
+  }
+
+ private:
+  struct Row {
+    BatchRowId id;
+    BatchLine line;
+    std::vector<TokenId> prompt_ids;   // only for echo
+    std::shared_ptr<Receipt> receipt;  // only if asked for
+  };
+
+  /// Reads a line and remembers its custom id, which rows that are finished already need as well.
+  BatchLine parse(const LineReader::Line& line) {
+    if (line.too_long) {
+      BatchLine bad;
+      bad.line_error = {"line_too_long", fmt::format("expected at most {} bytes", kMaxLineBytes)};
+      return bad;
+    }
+    BatchLine parsed = parse_batch_line(line.text);
+    if (parsed.custom_id && !seen_.insert(*parsed.custom_id) && !parsed.line_error) {
+      parsed.line_error = {"duplicate_custom_id",
+                           fmt::format("custom_id: {} is there already",
+                                       brief(boost::json::value(*parsed.custom_id)))};
+    }
+    return parsed;
+  }
+
+  /// A request for the engine, or nothing if the row ended here in an error.
+  Result<std::optional<JobRequest>> start_row(int64_t row, int64_t line_number, BatchLine line) {
+    BatchRowId id = batch_row_id(job_, line_number);
+    if (line.line_error) {
+      ERNIE_TRY_VOID(store(row, true, batch_error_row(id, line, line_number)));
+      return std::optional<JobRequest>();
+    }
+    auto request = make_request(line, id);
+    if (!request) {
+      ERNIE_TRY_VOID(store_error(row, id, *line.custom_id, request.error()));
+      return std::optional<JobRequest>();
+    }
+    Row& running = running_[row];
+    if (line.request->echo) running.prompt_ids = request->prompt_ids;
+    if (options_.receipts) {
+      running.receipt = start_receipt(options_.receipts->common, *line.request, *request);
+      running.receipt->id = *line.custom_id;
+      running.receipt->row = row + 1;
+      running.receipt->num_rows = journal_.num_rows();
+    }
+    running.id = std::move(id);
+    running.line = std::move(line);
+    return std::optional<JobRequest>(JobRequest{row, *std::move(request)});
+  }
+
+  Result<GenerationRequest> make_request(BatchLine& line, const BatchRowId& id) const {
+    if (!line.request) return line.body_error;
+    ApiRequest& request = *line.request;
+    if (!request.has_seed) request.params.seed = id.low;
+    ERNIE_TRY_VOID(check_model(request.model));
+    return to_generation_request(request, loaded_.tokenizer.get(), loaded_.chat_template);
+  }
+
+  Result<void> check_model(const std::string& model) const {
+    if (model.empty() || options_.any_model) return {};
+    const std::string last_part = model.substr(model.rfind('/') + 1);
+    for (const std::string& name : names_) {
+      if (model == name || last_part == name) return {};
+    }
+    return make_error(ErrorCode::kNotFound, "model: got {}, expected \"{}\"",
+                      brief(boost::json::value(model)), names_.front());
+  }
+
+  ResponseContext response_context(const Row& row) const {
+    ResponseContext context;
+    context.id = (row.line.is_chat ? "chatcmpl-" : "cmpl-") + row.id.hex();
+    context.model = names_.front();
+    context.prompt_ids = row.prompt_ids;
+    context.tokenizer = loaded_.tokenizer.get();
+    return context;
+  }
+
+  Result<void> store_error(int64_t row, const BatchRowId& id, const std::string& custom_id,
+                           const Error& error) {
+    boost::json::object body{{"error", error_object(error)}};
+    return store(row, true, batch_response_row(id, custom_id, http_status(error), std::move(body)));
+  }
+
+  Result<void> store(int64_t row, bool failed, const std::string& line) {
+    progress_.add_rows(1);
+    return journal_.append(row, failed, line);
+  }
+
+  LoadedEngine& loaded_;
+  const BatchOptions& options_;
+  const std::string job_;
+  LineReader reader_;
+  BatchJournal& journal_;
+  Progress& progress_;
+  std::vector<std::string> names_;
+  SeenIds seen_;
+  int64_t next_row_ = 0;
+  std::unordered_map<int64_t, Row> running_;
+};
+
+/// How `output` relates to the job: nothing if it is not there; else whether it is the job's
+/// finished output, and if so whether it has failed rows.
+struct FinishedOutput {
+  bool is_of_job = false;
+  bool has_failed_rows = false;
+};
+Result<std::optional<FinishedOutput>> inspect_output(const BatchOptions& options,
+                                                     const std::string& job,
+                                                     const InputSummary& summary) {
+  if (!std::filesystem::exists(options.output)) return std::optional<FinishedOutput>();
+  ERNIE_TRY(LineReader input, LineReader::open(options.input, summary.num_bytes));
+  ERNIE_TRY(LineReader output, LineReader::open(options.output));
+  FinishedOutput finished;
+  while (true) {
+    ERNIE_TRY(const auto in, input.next());
+    ERNIE_TRY(const auto out, output.next());
+    finished.is_of_job = !in && !out;
+    if (!in || !out) return std::optional(finished);
+    const auto row = parse_batch_output(out->text);
+    if (!row || row->id != batch_row_id(job, in->number).hex()) {
+      return std::optional(finished);
+    }
+    finished.has_failed_rows = finished.has_failed_rows || row->failed;
+  }
+}
+
+Result<void> check_paths(const BatchOptions& options) {
+  std::error_code ignored;
+  if (std::filesystem::equivalent(options.input, options.output, ignored)) {
+    return make_error(ErrorCode::kInvalidArgument, "{}: input and output are the same file",
+                      options.output);
+  }
+  if (std::filesystem::is_directory(options.output, ignored)) {
+    return make_error(ErrorCode::kInvalidArgument, "{}: expected a file, got a directory",
+                      options.output);
+  }
+  return {};
+}
+
+void log_start(const BatchJournal& journal, const InputSummary& input) {
+  if (journal.num_bytes_dropped() > 0) {
+    spdlog::warn("journal: {} bytes of an unfinished record dropped", journal.num_bytes_dropped());
+  }
+  if (journal.num_finished() > 0) {
+    spdlog::info("journal: going on after {} of {} rows", journal.num_finished(), input.num_rows);
+  }
+}
+
+/// The rows that are missing, into the journal.
+Result<void> compute_rows(LoadedEngine& loaded, const BatchOptions& options, const std::string& job,
+                          const InputSummary& input, BatchJournal& journal,
+                          const Interrupt& interrupt) {
+  if (options.receipts) {
+    ERNIE_TRY_VOID(write_manifest(*options.receipts, options.output));
+  }
+  ERNIE_TRY(LineReader reader, LineReader::open(options.input, input.num_bytes));
+  Progress progress(input.num_rows, journal.num_finished(), options.quiet);
+  BatchJob batch(loaded, options, job, std::move(reader), journal, progress);
+  const auto done = run_job(*loaded.engine, batch, request_window(*loaded.engine), interrupt);
+  progress.clear();
+  ERNIE_TRY_VOID(journal.sync());
+  const ProgressState& state = progress.state();
+  spdlog::info("{} rows and {} tokens in {:.1f} s, {:.1f} tok/s", state.num_done - state.num_before,
+               state.num_tokens, state.seconds,
+               static_cast<double>(state.num_tokens) / std::max(state.seconds, 1e-9));
+  return done;
+}
+
+}  // namespace
+
+int64_t max_model_len_of_journal(const std::string& output) {
+  constexpr size_t kMaxHeaderBytes = 65536;
+  const auto file = FileHandle::open(journal_path(output), O_RDONLY);
+  if (!file) return 0;
+  const auto head = file->read_at(0, kMaxHeaderBytes);
+  if (!head) return 0;
+  const std::string_view line = std::string_view(*head).substr(0, head->find('\n'));
+  const size_t at = line.find(kMaxModelLen);
+  if (at == std::string_view::npos) return 0;
+  int64_t max_model_len = 0;
+  std::from_chars(line.data() + at + kMaxModelLen.size(), line.data() + line.size(), max_model_len);
+  return std::max<int64_t>(max_model_len, 0);
+}
+
+Result<bool> run_batch_job(LoadedEngine& loaded, const BatchOptions& options,
+                           const Interrupt& interrupt) {
+  ERNIE_TRY_VOID(check_paths(options));
+  ERNIE_TRY(const InputSummary input, summarize_input(options.input));
+  const JobFingerprint fingerprint =
+      make_fingerprint(loaded, options, loaded.engine->options().max_model_len, input);
+  // What the user asked for names the rows, so that they are recognised without a journal.
+  const std::string job = to_text(make_fingerprint(loaded, options, options.max_model_len, input));
+  const auto existing =
+      options.restart ? BatchJournal::Existing::kDiscard : BatchJournal::Existing::kContinue;
+  ERNIE_TRY(BatchJournal journal, BatchJournal::open(journal_path(options.output), fingerprint,
+                                                     input.num_rows, existing));
+  ERNIE_TRY(const auto finished, inspect_output(options, job, input));
+  if (finished && finished->is_of_job && !options.restart) {
+    spdlog::info("{}: finished already, nothing to do", options.output);
+    ERNIE_TRY_VOID(journal.remove());
+    return !finished->has_failed_rows;
+  }
+  if (finished && !finished->is_of_job && !options.overwrite) {
+    if (journal.num_finished() == 0) ERNIE_TRY_VOID(journal.remove());
+    return make_error(ErrorCode::kInvalidArgument,
+                      "{}: exists and is not the output of this job; --overwrite replaces it",
+                      options.output);
+  }
+  log_start(journal, input);
+  ERNIE_TRY_VOID(compute_rows(loaded, options, job, input, journal, interrupt));
+  ERNIE_TRY_VOID(journal.write_output(options.output));
+  ERNIE_TRY_VOID(journal.remove());
+  spdlog::info("{}: {} rows, {} of them errors", options.output, input.num_rows,
+               journal.num_failed());
+  return journal.num_failed() == 0;
+}
+
+}  // namespace ernie

@@ -1,0 +1,41 @@
+#include "jobs/interrupt.h"
+
+#include <csignal>
+
+namespace ernie {
+namespace {
+
+volatile std::sig_atomic_t g_signal = 0;
+
+void restore_defaults() {
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+}
+
+void on_signal(int signal) {
+  g_signal = signal;
+  restore_defaults();
+}
+
+void install(int signal) {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  ::sigemptyset(&action.sa_mask);
+  ::sigaction(signal, &action, nullptr);
+}
+
+}  // namespace
+
+Interrupt::Interrupt() {
+  g_signal = 0;
+  install(SIGINT);
+  install(SIGTERM);
+}
+
+Interrupt::~Interrupt() { restore_defaults(); }
+
+bool Interrupt::raised() const { return g_signal != 0; }
+
+int Interrupt::exit_code() const { return 128 + g_signal; }
+
+}  // namespace ernie

@@ -1,0 +1,113 @@
+#include "jobs/line_reader.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/crc.hpp>
+#include <cerrno>
+
+namespace ernie {
+namespace {
+
+constexpr size_t kChunkBytes = size_t{1} << 18;
+
+bool is_blank(std::string_view line) {
+  return line.find_first_not_of(" \t\r\f\v") == std::string_view::npos;
+}
+
+Result<size_t> read_some(const FileHandle& file, char* out, size_t num_bytes) {
+  while (true) {
+    const ssize_t count = ::read(file.fd(), out, num_bytes);
+    if (count >= 0) return static_cast<size_t>(count);
+    if (errno != EINTR) return system_error("read", file.path());
+  }
+}
+
+}  // namespace
+
+Result<LineReader> LineReader::open(const std::string& path, uint64_t max_bytes,
+                                    size_t max_line_bytes) {
+  if (path == "-") {
+    return LineReader(FileHandle(::dup(STDIN_FILENO), "<stdin>"), max_bytes, max_line_bytes);
+  }
+  ERNIE_TRY(FileHandle file, FileHandle::open(path, O_RDONLY));
+  return LineReader(std::move(file), max_bytes, max_line_bytes);
+}
+
+Result<std::optional<LineReader::Line>> LineReader::next() {
+  while (true) {
+    Line line;
+    ERNIE_TRY(const bool found, read_line(line));
+    if (!found) return std::optional<Line>();
+    if (line.too_long || !is_blank(line.text)) return std::optional<Line>(std::move(line));
+  }
+}
+
+/// False at the end of the file.
+Result<bool> LineReader::fill() {
+  buffer_.resize(kChunkBytes);
+  begin_ = 0;
+  auto count =
+      read_some(file_, buffer_.data(), static_cast<size_t>(std::min<uint64_t>(left_, kChunkBytes)));
+  buffer_.resize(count ? *count : 0);
+  if (!count) return std::move(count).error();
+  left_ -= *count;
+  return *count > 0;
+}
+
+Result<bool> LineReader::read_line(Line& line) {
+  line.number = ++number_;
+  bool any = false;
+  while (true) {
+    if (begin_ == buffer_.size()) {
+      ERNIE_TRY(const bool more, fill());
+      if (!more) break;
+    }
+    any = true;
+    const size_t newline = buffer_.find('\n', begin_);
+    const size_t end = std::min(newline, buffer_.size());
+    if (line.text.size() + (end - begin_) > max_line_bytes_) line.too_long = true;
+    if (!line.too_long) line.text.append(buffer_, begin_, end - begin_);
+    const bool is_end = newline != std::string::npos;
+    offset_ += end - begin_ + (is_end ? 1 : 0);
+    begin_ = end + (is_end ? 1 : 0);
+    if (is_end) break;
+  }
+  if (line.too_long) line.text.clear();
+  if (!line.text.empty() && line.text.back() == '\r') line.text.pop_back();
+  return any;
+}
+
+Result<InputSummary> summarize_input(const std::string& path) {
+  ERNIE_TRY(const FileHandle file, FileHandle::open(path, O_RDONLY));
+  struct stat status {};
+  if (::fstat(file.fd(), &status) != 0) return system_error("stat", path);
+  if (!S_ISREG(status.st_mode)) {
+    return make_error(ErrorCode::kInvalidArgument, "{}: expected a regular file", path);
+  }
+  InputSummary summary;
+  boost::crc_optimal<64, 0x42F0E1EBA9EA3693, ~uint64_t{0}, ~uint64_t{0}, false, false> checksum;
+  bool has_text = false;  // on the line that is being read
+  std::string chunk(kChunkBytes, '\0');
+  while (true) {
+    ERNIE_TRY(const size_t count, read_some(file, chunk.data(), chunk.size()));
+    if (count == 0) break;
+    checksum.process_bytes(chunk.data(), count);
+    summary.num_bytes += count;
+    for (const char c : std::string_view(chunk).substr(0, count)) {
+      if (c == '\n') {
+        summary.num_rows += has_text ? 1 : 0;
+        has_text = false;
+      } else {
+        has_text = has_text || !is_blank({&c, 1});
+      }
+    }
+  }
+  summary.num_rows += has_text ? 1 : 0;
+  summary.checksum = checksum.checksum();
+  return summary;
+}
+
+}  // namespace ernie

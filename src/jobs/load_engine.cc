@@ -1,0 +1,151 @@
+#include "jobs/load_engine.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/crc.hpp>
+#include <chrono>
+#include <filesystem>
+
+#include "backend/registry.h"
+#include "base/file.h"
+#include "base/memory_info.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/inspect.h"
+#include "jobs/demo_model.h"
+
+namespace ernie {
+namespace {
+
+namespace fs = std::filesystem;
+using WeightsPtr = std::unique_ptr<WeightSource>;
+using TokenizerPtr = std::shared_ptr<const Tokenizer>;
+
+constexpr uint64_t kMaxConfigBytes = uint64_t{1} << 20;
+constexpr size_t kIdentityBytes = size_t{1} << 16;
+constexpr auto kLoadLogInterval = std::chrono::seconds(5);
+
+/// The shape for random weights: a preset's name, a config.json, or a directory with one.
+Result<ModelConfig> dummy_config(const std::string& model) {
+  if (model.empty()) {
+    const DemoModel demo = demo_model();
+    return parse_model_config(demo.config.text(), demo.config.name());
+  }
+  if (auto preset = preset_model_config(model); preset && !fs::exists(model)) return *preset;
+  const std::string path = fs::is_directory(model) ? model + "/config.json" : model;
+  ERNIE_TRY(const std::string json, read_text_file(path, kMaxConfigBytes));
+  return parse_model_config(json, path);
+}
+
+Result<void> check_memory(const EngineSettings& settings, ModelConfig config, DType dtype) {
+  config.dtype = dtype;
+  const bool has_file = settings.load_format != "dummy";
+  const uint64_t available = available_memory_bytes();
+  const auto needed = static_cast<uint64_t>(weight_bytes(config));
+  if ((settings.mmap && has_file) || available == 0 || needed <= available) return {};
+  constexpr double kGib = 1 << 30;
+  return make_error(
+      ErrorCode::kOutOfMemory, "weights: need {:.1f} GiB in {}, {:.1f} GiB of memory are free{}",
+      static_cast<double>(needed) / kGib, dtype_name(dtype), static_cast<double>(available) / kGib,
+      has_file ? "; --mmap computes from the mapped file instead" : "");
+}
+
+std::string model_name(const EngineSettings& settings) {
+  if (settings.model.empty()) return "ernie-demo";
+  const fs::path path = fs::absolute(settings.model).lexically_normal();
+  return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
+}
+
+/// The shape and samples of the weights: enough to tell a model from its siblings without reading
+/// all of it, and the same wherever the files lie.
+Result<std::string> model_identity(const EngineSettings& settings, const WeightSource& weights,
+                                   DType dtype) {
+  boost::crc_optimal<64, 0x42F0E1EBA9EA3693, ~uint64_t{0}, ~uint64_t{0}, false, false> checksum;
+  const std::string config = to_json(weights.config());
+  checksum.process_bytes(config.data(), config.size());
+  for (const char* name : {"model.norm.weight", "model.layers.0.self_attn.q_proj.weight"}) {
+    ERNIE_TRY(const HostMatrix matrix, weights.read(name));
+    checksum.process_bytes(matrix.row(0), std::min(matrix.num_bytes(), kIdentityBytes));
+  }
+  return fmt::format("{} {:016x} {} {} {} {}", model_name(settings), checksum.checksum(),
+                     settings.load_format, dtype_name(dtype), settings.device,
+                     settings.isa.empty() ? "best" : settings.isa);
+}
+
+/// Tells how far loading is, but not of a model that loads in seconds.
+LoadProgress log_loading(int64_t num_layers) {
+  using Clock = std::chrono::steady_clock;
+  return [num_layers, last = Clock::now()](int64_t num_ready) mutable {
+    if (Clock::now() - last < kLoadLogInterval) return;
+    spdlog::info("loading: {} of {} layers", num_ready, num_layers);
+    last = Clock::now();
+  };
+}
+
+void log_engine(const LoadedEngine& loaded, const std::string& weights) {
+  const EngineOptions& options = loaded.engine->options();
+  spdlog::info("model {}: {}", loaded.model_name, weights);
+  spdlog::info(
+      "device {}; max-model-len {}, max-num-seqs {}, max-num-batched-tokens {}, block-size {}, KV "
+      "cache {:.1f} MiB",
+      loaded.engine->backend().describe(), options.max_model_len, options.max_num_seqs,
+      options.max_num_batched_tokens, options.block_size,
+      static_cast<double>(options.kv_cache_bytes) / (1 << 20));
+}
+
+}  // namespace
+
+Result<WeightsPtr> open_weights(const EngineSettings& settings) {
+  if (settings.load_format == "dummy") {
+    ERNIE_TRY(const ModelConfig config, dummy_config(settings.model));
+    return make_dummy_weights(config, /*seed=*/0);
+  }
+  if (!settings.model.empty()) return open_checkpoint(settings.model);
+  const DemoModel demo = demo_model();
+  return open_checkpoint(demo.config, demo.weights);
+}
+
+DType compute_dtype(const EngineSettings& settings, const ModelConfig& config) {
+  if (settings.dtype == "bfloat16") return DType::kBF16;
+  if (settings.dtype == "float32") return DType::kF32;
+  return config.dtype == DType::kBF16 ? DType::kBF16 : DType::kF32;
+}
+
+Result<BackendOptions> backend_options(const EngineSettings& settings, const ModelConfig& config) {
+  const DType dtype = compute_dtype(settings, config);
+  ERNIE_TRY_VOID(check_memory(settings, config, dtype));
+  return BackendOptions{dtype, settings.threads, settings.isa, settings.mmap};
+}
+
+Result<TokenizerPtr> open_tokenizer(const EngineSettings& settings) {
+  if (!settings.tokenizer.empty()) return Tokenizer::load(settings.tokenizer);
+  if (settings.model.empty()) {
+    const DemoModel demo = demo_model();
+    return Tokenizer::from_files({demo.tokenizer_model, /*added_tokens=*/{},
+                                  demo.special_tokens_map, demo.tokenizer_config});
+  }
+  if (settings.load_format == "dummy" && !fs::exists(settings.model + "/tokenizer.model")) {
+    return TokenizerPtr();
+  }
+  return Tokenizer::load(settings.model);
+}
+
+Result<LoadedEngine> load_engine(const EngineSettings& settings) {
+  LoadedEngine loaded;
+  ERNIE_TRY(WeightsPtr weights, open_weights(settings));
+  ERNIE_TRY(loaded.tokenizer, open_tokenizer(settings));
+  ERNIE_TRY(const BackendOptions options, backend_options(settings, weights->config()));
+  ERNIE_TRY(auto backend, make_backend(settings.device, options));
+  ERNIE_TRY(loaded.identity, model_identity(settings, *weights, options.dtype));
+  const std::string description = weights->describe();
+  const LoadProgress progress = log_loading(weights->config().num_layers);
+  ERNIE_TRY(loaded.engine, Engine::create(std::move(backend), std::move(weights), loaded.tokenizer,
+                                          settings.engine, progress));
+  loaded.dtype = options.dtype;
+  loaded.model_name = model_name(settings);
+  if (loaded.tokenizer) loaded.chat_template = detect_chat_template(*loaded.tokenizer);
+  log_engine(loaded, description);
+  return loaded;
+}
+
+}  // namespace ernie

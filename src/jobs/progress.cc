@@ -1,0 +1,94 @@
+#include "jobs/progress.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace ernie {
+namespace {
+
+constexpr auto kBarInterval = std::chrono::milliseconds(200);
+constexpr auto kLineInterval = std::chrono::seconds(10);
+constexpr int kMaxBarColumns = 30;
+
+double fraction_done(const ProgressState& state) {
+  if (state.num_total <= 0) return 0;
+  return std::min(1.0, static_cast<double>(state.num_done) / static_cast<double>(state.num_total));
+}
+
+std::string time_left(const ProgressState& state) {
+  const int64_t num_here = state.num_done - state.num_before;
+  if (num_here <= 0 || state.num_total <= 0) return "";
+  const auto left = static_cast<double>(std::max<int64_t>(0, state.num_total - state.num_done));
+  return "  " + duration_text(state.seconds * left / static_cast<double>(num_here)) + " left";
+}
+
+int terminal_columns() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+}  // namespace
+
+std::string duration_text(double seconds) {
+  const auto total = static_cast<int64_t>(std::min(seconds, 1e9) + 0.5);
+  const int64_t hours = total / 3600, minutes = total / 60 % 60;
+  if (hours > 0) return fmt::format("{}h{:02}m", hours, minutes);
+  if (minutes > 0) return fmt::format("{}m{:02}s", minutes, total % 60);
+  return fmt::format("{}s", total);
+}
+
+std::string progress_text(const ProgressState& state) {
+  const double rate = state.seconds > 0 ? static_cast<double>(state.num_tokens) / state.seconds : 0;
+  if (state.num_total <= 0) return fmt::format("{} rows  {:.1f} tok/s", state.num_done, rate);
+  return fmt::format("{:>{}}/{} rows  {:3.0f}%  {:.1f} tok/s{}", state.num_done,
+                     fmt::formatted_size("{}", state.num_total), state.num_total,
+                     100 * fraction_done(state), rate, time_left(state));
+}
+
+std::string progress_bar(const ProgressState& state, int columns) {
+  const std::string text = progress_text(state);
+  const int room = std::min(kMaxBarColumns, columns - static_cast<int>(text.size()) - 4);
+  if (room < 5 || state.num_total <= 0) return text.substr(0, static_cast<size_t>(columns));
+  const int filled = static_cast<int>(fraction_done(state) * room);
+  return fmt::format("[{}{}] {}", std::string(static_cast<size_t>(filled), '#'),
+                     std::string(static_cast<size_t>(room - filled), '.'), text);
+}
+
+Progress::Progress(int64_t num_total, int64_t num_before, bool quiet)
+    : quiet_(quiet), is_terminal_(::isatty(STDERR_FILENO) == 1), start_(Clock::now()) {
+  state_.num_total = num_total;
+  state_.num_done = state_.num_before = num_before;
+  next_ = start_ + (is_terminal_ ? Clock::duration(kBarInterval) : kLineInterval);
+}
+
+Progress::~Progress() { clear(); }
+
+void Progress::update() {
+  const auto now = Clock::now();
+  if (quiet_ || now < next_) return;
+  if (is_terminal_) {
+    fmt::print(stderr, "\r{}\x1b[K", progress_bar(state(), terminal_columns()));
+    next_ = now + kBarInterval;
+    shown_ = true;
+  } else {
+    fmt::print(stderr, "{}\n", progress_text(state()));
+    next_ = now + kLineInterval;
+  }
+  std::fflush(stderr);
+}
+
+void Progress::clear() {
+  if (shown_) fmt::print(stderr, "\r\x1b[K");
+  shown_ = false;
+}
+
+const ProgressState& Progress::state() {
+  state_.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+  return state_;
+}
+
+}  // namespace ernie

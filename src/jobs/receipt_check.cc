@@ -1,0 +1,232 @@
+#include "jobs/receipt_check.h"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <limits>
+
+#include "api/batch_file.h"
+#include "api/json_text.h"
+#include "api/prompt_file.h"
+#include "api/receipt_json.h"
+
+namespace ernie {
+namespace {
+
+std::string model_finding(const Receipt& receipt, const OwnModel& own) {
+  if (own.recorded && model_digest(*own.recorded) == receipt.model) {
+    return fmt::format("model: {}", fmt::join(differences(own.manifest, *own.recorded), "; "));
+  }
+  return fmt::format("model: got the digest {}…, this model has {}…; {}",
+                     to_hex(std::span(receipt.model).first<8>()),
+                     to_hex(std::span(own.common.model).first<8>()),
+                     own.recorded ? "the manifest beside the results is that of another model"
+                                  : "without a manifest beside the results no tensor can be named");
+}
+
+std::string shown_logit(uint32_t bits) {
+  return fmt::format("{:08x} ({})", bits, std::bit_cast<float>(bits));
+}
+
+/// The first token of the receipt that is not the one recomputed.
+std::optional<std::string> token_difference(const std::vector<TokenRecord>& got,
+                                            const std::vector<TokenRecord>& recomputed) {
+  for (size_t i = 0; i < std::max(got.size(), recomputed.size()); ++i) {
+    if (i >= got.size()) {
+      return fmt::format("token {}: the receipt ends, recomputed id {}", i, recomputed[i].token_id);
+    }
+    if (i >= recomputed.size()) {
+      return fmt::format("token {}: got id {}, recomputed an end", i, got[i].token_id);
+    }
+    const TokenRecord &a = got[i], &b = recomputed[i];
+    if (a.token_id != b.token_id) {
+      return fmt::format("token {}: got id {}, recomputed id {}", i, a.token_id, b.token_id);
+    }
+    if (a.logit_bits != b.logit_bits) {
+      return fmt::format("token {} (id {}): its logit: got {}, recomputed {}", i, a.token_id,
+                         shown_logit(a.logit_bits), shown_logit(b.logit_bits));
+    }
+    if (a.row_digest != b.row_digest) {
+      return fmt::format(
+          "token {} (id {}): a logit of another token: digest of the row: got {}, "
+          "recomputed {}",
+          i, a.token_id, to_hex(a.row_digest), to_hex(b.row_digest));
+    }
+  }
+  return std::nullopt;
+}
+
+void compare_texts(const char* name, const std::string& got, std::string_view recomputed,
+                   Findings& findings) {
+  if (got == recomputed) return;
+  findings.push_back(fmt::format(
+      "{}: got {}, recomputed {}", name, brief(boost::json::value(got)),
+      brief(boost::json::value(boost::json::string_view(recomputed.data(), recomputed.size())))));
+}
+
+/// The answer written anew. If it repeats a prompt that only its ids are known of, the text may or
+/// may not have its special tokens: the form that fits is taken.
+boost::json::object render(const ResultLine& line, const GenerationResult& result,
+                           const ApiPrompt* prompt, const Tokenizer* tokenizer) {
+  const std::vector<TokenId>& ids = line.receipt->prompt_ids;
+  if (prompt != nullptr || !line.receipt->params.echo || tokenizer == nullptr) {
+    return rendered_answer(line, result, prompt == nullptr ? ApiPrompt(ids) : *prompt, tokenizer);
+  }
+  auto answer = rendered_answer(line, result, tokenizer->decode(ids, true), tokenizer);
+  if (text_of(line, answer) == text_of(line, line.answer)) return answer;
+  return rendered_answer(line, result, ids, tokenizer);
+}
+
+void check_answer_text(const ResultLine& line, Findings& findings) {
+  const auto text = text_of(line, line.answer);
+  if (text && sha256(std::as_bytes(std::span(*text))) == line.receipt->text) return;
+  findings.emplace_back("text: not the one that the receipt was made for");
+}
+
+/// The seed of a batch request that gives none.
+std::optional<uint64_t> seed_of_row(const std::string& batch_row_id) {
+  uint64_t seed = 0;
+  if (batch_row_id.size() != 32) return std::nullopt;
+  const char* end = batch_row_id.data() + batch_row_id.size();
+  const auto parsed = std::from_chars(end - 16, end, seed, 16);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+  return seed;
+}
+
+/// The request of an input line, its id checked, with seeds as the job chose them.
+Result<ApiRequest> input_request(const ResultLine& line, std::string_view input,
+                                 const InputRules& rules, Findings& findings) {
+  std::variant<std::string, int64_t> id = line.id;
+  std::optional<ApiRequest> request;
+  Error error;
+  if (line.kind == ResultLine::Kind::kBatch) {
+    BatchLine parsed = parse_batch_line(input);
+    if (parsed.line_error) return Error{ErrorCode::kInvalidArgument, parsed.line_error->message};
+    if (parsed.custom_id) id = *parsed.custom_id;
+    request = std::move(parsed.request);
+    error = parsed.body_error;
+    const auto seed = seed_of_row(line.batch_row_id);
+    if (request && !request->has_seed && seed) request->params.seed = *seed;
+  } else {
+    // What a line leaves open was decided by flags of the run; there is none for these ids.
+    PromptDefaults defaults{line.receipt->params.sampling, rules.chat, rules.system};
+    defaults.params.stop_token_ids.clear();
+    PromptLine parsed = parse_prompt_line(input, defaults);
+    if (!parsed.id.empty()) {
+      const auto value = *parse_json(parsed.id);
+      id = value.is_string() ? decltype(id)(std::string(value.get_string())) : value.as_int64();
+    }
+    request = std::move(parsed.request);
+    error = parsed.error;
+  }
+  if (id != line.id) {
+    findings.push_back(
+        fmt::format("id: got {}, the input has {}", shown_id(line.id), shown_id(id)));
+  }
+  if (!request) return error;
+  return *std::move(request);
+}
+
+void compare_prompts(const std::vector<TokenId>& got, const std::vector<TokenId>& input,
+                     Findings& findings) {
+  if (got == input) return;
+  const auto [a, b] = std::mismatch(got.begin(), got.end(), input.begin(), input.end());
+  const auto shown = [](auto at, auto end) {
+    return at == end ? std::string("the end") : fmt::format("id {}", *at);
+  };
+  findings.push_back(fmt::format("prompt: token {}: got {}, the input has {}", a - got.begin(),
+                                 shown(a, got.end()), shown(b, input.end())));
+}
+
+}  // namespace
+
+Findings check_receipt(const ResultLine& line, const OwnModel& own) {
+  const Receipt& receipt = *line.receipt;
+  Findings findings;
+  const auto broken = broken_item(receipt);
+  if (broken && *broken != "head") {
+    findings.push_back(*broken + ": changed after the receipt was made");
+  }
+  if (!line.has_answer) findings.emplace_back("answer: there is none, but a receipt");
+  if (receipt.id != line.id) {
+    findings.push_back(fmt::format("id: the line is {}, its receipt is that of {}",
+                                   shown_id(line.id), shown_id(receipt.id)));
+  }
+  if (receipt.model != own.common.model) findings.push_back(model_finding(receipt, own));
+  if (receipt.tokenizer != own.common.tokenizer) {
+    findings.emplace_back("tokenizer: this one gives other texts for the ids");
+  }
+  if (receipt.numerics != own.common.numerics) {
+    findings.push_back(
+        fmt::format("numerics: got \"{}\", this is \"{}\"", receipt.numerics, own.common.numerics));
+  }
+  return findings;
+}
+
+Result<GenerationRequest> repeated_request(const ResultLine& line) {
+  const Receipt& receipt = *line.receipt;
+  ApiRequest request;
+  request.prompt = receipt.prompt_ids;
+  request.echo = receipt.params.echo;
+  request.params = receipt.params.sampling;
+  ERNIE_TRY(GenerationRequest generation,
+            to_generation_request(request, nullptr, ChatTemplateKind::kErnie45));
+  SamplingParams& params = generation.params;
+  const auto prompt_length = static_cast<int64_t>(receipt.prompt_ids.size());
+  const auto enough = static_cast<int64_t>(receipt.tokens.size()) + 1;
+  const int64_t room = std::max(receipt.params.max_model_len, prompt_length) - prompt_length;
+  // The context of the engine that made it ends the answer here too, whatever this engine's is.
+  const int64_t limit =
+      std::min({int64_t{params.max_tokens}, room, std::max(enough, int64_t{params.min_tokens})});
+  params.max_tokens = static_cast<int32_t>(limit);
+  params.min_tokens = std::min(params.min_tokens, params.max_tokens);
+  return generation;
+}
+
+Findings check_answer(const ResultLine& line, const GenerationResult& result,
+                      const std::vector<TokenRecord>& tokens, const ApiPrompt* prompt,
+                      const Tokenizer* tokenizer) {
+  const Receipt& receipt = *line.receipt;
+  Findings findings;
+  if (auto difference = token_difference(receipt.tokens, tokens)) return {*std::move(difference)};
+  compare_texts("finish_reason", receipt.finish_reason, finish_reason_name(result.finish_reason),
+                findings);
+  compare_texts("stop_reason", receipt.stop_reason, result.stop_reason, findings);
+  auto difference = first_difference(line.answer, render(line, result, prompt, tokenizer));
+  if (difference) {
+    findings.push_back(*std::move(difference));
+  } else {
+    check_answer_text(line, findings);
+  }
+  if (findings.empty() && broken_item(receipt) == "head") {
+    findings.emplace_back("head: not the end of the chain over this receipt");
+  }
+  return findings;
+}
+
+Findings check_input(const ResultLine& line, std::string_view input, const InputRules& rules,
+                     std::optional<ApiPrompt>& prompt) {
+  Findings findings;
+  auto request = input_request(line, input, rules, findings);
+  if (!request) {
+    findings.push_back("input: no answer was possible: " + request.error().message);
+    return findings;
+  }
+  const auto generation = to_generation_request(*request, rules.tokenizer, rules.chat_template);
+  if (!generation) {
+    findings.push_back("input: " + generation.error().message);
+    return findings;
+  }
+  ReceiptParams params{generation->params, request->echo, line.receipt->params.max_model_len};
+  params.sampling.prompt_logprobs = request->params.prompt_logprobs;
+  for (const std::string& name : differing_fields(line.receipt->params, params)) {
+    findings.push_back(fmt::format("{}: got {}, the input has {}", name,
+                                   shown_field(line.receipt->params, name),
+                                   shown_field(params, name)));
+  }
+  compare_prompts(line.receipt->prompt_ids, generation->prompt_ids, findings);
+  prompt = std::move(request->prompt);
+  return findings;
+}
+
+}  // namespace ernie

@@ -1,0 +1,55 @@
+#include "jobs/receipt_writer.h"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+
+#include "api/receipt_json.h"
+#include "base/posix_file.h"
+
+namespace ernie {
+
+Result<JobReceipts> prepare_receipts(const EngineSettings& settings, const LoadedEngine& loaded) {
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now();
+  ERNIE_TRY(const auto weights, open_weights(settings));
+  JobReceipts receipts;
+  ERNIE_TRY(receipts.manifest, make_manifest(*weights, loaded.tokenizer.get(), settings.threads));
+  receipts.common.model = model_digest(receipts.manifest);
+  receipts.common.tokenizer = receipts.manifest.tokenizer;
+  receipts.common.numerics = fmt::format("{} {}", settings.device, dtype_name(loaded.dtype));
+  receipts.common.params.max_model_len = loaded.engine->options().max_model_len;
+  spdlog::info("receipts: {} tensors of the model digested in {:.2f} s",
+               receipts.manifest.tensors.size(),
+               std::chrono::duration<double>(Clock::now() - begin).count());
+  return receipts;
+}
+
+Result<void> write_manifest(const JobReceipts& receipts, const std::string& results) {
+  return replace_file(manifest_path(results), manifest_to_text(receipts.manifest));
+}
+
+std::string manifest_path(const std::string& results) { return results + ".model.json"; }
+
+std::shared_ptr<Receipt> start_receipt(const Receipt& common, const ApiRequest& request,
+                                       GenerationRequest& generation) {
+  auto receipt = std::make_shared<Receipt>(common);
+  receipt->params.sampling = generation.params;
+  // As asked for: what an echo adds to it follows from the rest.
+  receipt->params.sampling.prompt_logprobs = request.params.prompt_logprobs;
+  receipt->params.echo = request.echo;
+  receipt->prompt_ids = generation.prompt_ids;
+  generation.on_token = [receipt](TokenId token_id, std::span<const float> logits) {
+    receipt->tokens.push_back(make_token_record(token_id, logits));
+  };
+  return receipt;
+}
+
+void finish_receipt(Receipt& receipt, const GenerationResult& result, std::string_view text) {
+  receipt.finish_reason = finish_reason_name(result.finish_reason);
+  receipt.stop_reason = result.stop_reason;
+  receipt.text = sha256(std::as_bytes(std::span(text)));
+  seal(receipt);
+}
+
+}  // namespace ernie
