@@ -225,6 +225,7 @@ int http_status(const Error& error) {
     case ErrorCode::kDeviceLost:
       return 503;
     case ErrorCode::kIo:
+    case ErrorCode::kInternal:
     case ErrorCode::kOutOfMemory:
     case ErrorCode::kCancelled:
       return 500;

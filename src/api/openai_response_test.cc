@@ -97,9 +97,10 @@ TEST(ErrorObject, NamesTheFieldAndTheStatus) {
   EXPECT_EQ(json_text(error_object({ErrorCode::kQueueFull, "8 requests are unfinished"})),
             R"({"message":"8 requests are unfinished","type":"RateLimitError","param":null,)"
             R"("code":429})");
-  EXPECT_EQ(http_status({ErrorCode::kIo, "generation failed: nan"}), 500);
+  EXPECT_EQ(http_status({ErrorCode::kInternal, "generation failed: nan"}), 500);
   EXPECT_EQ(http_status({ErrorCode::kShuttingDown, ""}), 503);
   EXPECT_EQ(http_status({ErrorCode::kDeviceLost, ""}), 503);
+  EXPECT_EQ(http_status({ErrorCode::kIo, "disk full"}), 500);
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ enum class ErrorCode {
   kUnsupported,      ///< valid, but this program cannot do it
   kOutOfMemory,      ///< a size known beforehand does not fit
   kIo,               ///< the operating system refused to read or write
+  kInternal,         ///< this program cannot use what it computed itself
   kCancelled,        ///< the user asked to stop
   kDeviceLost,       ///< a device stopped working; nothing more can be computed on it
   kQueueFull,        ///< too many requests at once; later there may be room

@@ -14,7 +14,7 @@ void append_all(std::vector<T>& to, std::vector<T>&& from) {
 
 Result<GenerationResult> checked(GenerationResult result) {
   if (result.finish_reason != FinishReason::kError) return result;
-  return make_error(ErrorCode::kIo, "generation failed: {}", result.error);
+  return make_error(ErrorCode::kInternal, "generation failed: {}", result.error);
 }
 
 bool GenerationResult::append(RequestOutput output) {

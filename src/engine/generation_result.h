@@ -25,7 +25,7 @@ struct GenerationResult {
   /// Adds the news of one step; true if they were the last.
   bool append(RequestOutput output);
 };
-/// The result itself, or kIo if the engine could not finish it.
+/// The result itself, or kInternal if the engine could not finish it.
 Result<GenerationResult> checked(GenerationResult result);
 
 }  // namespace ernie

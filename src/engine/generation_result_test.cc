@@ -22,6 +22,7 @@ TEST(GenerationResult, CollectsTheNewsOfEveryStep) {
   EXPECT_EQ(result.logprobs.size(), 2u);
   EXPECT_EQ(result.num_output_tokens, 2);
   EXPECT_EQ(checked(result).error().message, "generation failed: not a number");
+  EXPECT_EQ(checked(result).error().code, ErrorCode::kInternal);
 }
 
 }  // namespace
