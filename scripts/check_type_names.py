@@ -2,7 +2,7 @@
 """Checks that every type with a name that other files can say is defined in one file.
 
 Two types of one qualified name break the one-definition rule where one program holds both: the linker keeps one copy of, say,
-~vector<Trace>(), and the objects of the other type are freed with it. No compiler or linker reports that.
+~vector<Trace>(), and the objects of the other type are freed with it. No ordinary compilation or link reports that.
 
 Types in anonymous namespaces and in functions belong to their file alone and do not count, nor do forward declarations. An alias counts as a
 definition. This is no C++ parser: it follows namespaces and classes, and skips the bodies of functions.

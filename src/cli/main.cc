@@ -1,4 +1,6 @@
 #include <csignal>
+#include <cstdio>
+#include <new>
 
 #include "cli/commands.h"
 
@@ -35,5 +37,10 @@ int run_main(int argc, char** argv) {
 int main(int argc, char** argv) {
   // A reader that goes away must be an error of a write, not the end of the program.
   std::signal(SIGPIPE, SIG_IGN);
-  return run_main(argc, argv);
+  try {
+    return run_main(argc, argv);
+  } catch (const std::bad_alloc&) {
+    std::fputs("ernie: out of memory\n", stderr);
+    return 2;
+  }
 }

@@ -216,14 +216,9 @@ Command add_verify_model_command(CLI::App& app) {
   add_flags(app, *flags);
   return [flags, &app] {
     start_log(app, flags->model);
-    try {
-      const auto passed = verify_model(*flags);
-      if (passed) return *passed ? 0 : 1;
-      fmt::print(stderr, "{}\n", passed.error().message);
-    } catch (const std::runtime_error& error) {
-      // What a device throws in a step is that it has no memory left.
-      fmt::print(stderr, "{}\n", error.what());
-    }
+    const auto passed = verify_model(*flags);
+    if (passed) return *passed ? 0 : 1;
+    fmt::print(stderr, "{}\n", passed.error().message);
     return 2;
   };
 }

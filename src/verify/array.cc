@@ -11,24 +11,25 @@ namespace {
 
 constexpr int32_t kAbsurd = static_cast<int32_t>(0xcdcdcdcd);
 
-Array allocate(Backend& backend, const Shape& shape, DType dtype) {
+Result<Array> allocate(Backend& backend, const Shape& shape, DType dtype) {
   Array array{{nullptr, dtype, shape}, nullptr};
-  array.memory = backend.allocate(std::max<size_t>(array.tensor.num_bytes(), 1)).value();
+  ERNIE_TRY(array.memory, backend.allocate(std::max<size_t>(array.tensor.num_bytes(), 1)));
   array.tensor.data = array.memory.get();
   return array;
 }
 
 template <typename T>
-std::vector<T> copy_out(Backend& backend, const Tensor& tensor) {
+Result<std::vector<T>> copy_out(Backend& backend, const Tensor& tensor) {
   std::vector<T> values(static_cast<size_t>(tensor.shape.num_elements()));
-  backend.copy_out(tensor, values.data()).value();
+  ERNIE_TRY_VOID(backend.copy_out(tensor, values.data()));
   return values;
 }
 
 }  // namespace
 
-Array upload(Backend& backend, std::span<const double> values, const Shape& shape, DType dtype) {
-  Array array = allocate(backend, shape, dtype);
+Result<Array> upload(Backend& backend, std::span<const double> values, const Shape& shape,
+                     DType dtype) {
+  ERNIE_TRY(Array array, allocate(backend, shape, dtype));
   if (dtype == DType::kF64) {
     backend.copy_in(values.data(), array.tensor);
   } else if (dtype == DType::kF32) {
@@ -45,25 +46,25 @@ Array upload(Backend& backend, std::span<const double> values, const Shape& shap
   return array;
 }
 
-Array upload(Backend& backend, std::span<const int32_t> values, const Shape& shape) {
-  Array array = allocate(backend, shape, DType::kI32);
+Result<Array> upload(Backend& backend, std::span<const int32_t> values, const Shape& shape) {
+  ERNIE_TRY(Array array, allocate(backend, shape, DType::kI32));
   backend.copy_in(values.data(), array.tensor);
   return array;
 }
 
-Array poisoned(Backend& backend, const Shape& shape, DType dtype) {
+Result<Array> poisoned(Backend& backend, const Shape& shape, DType dtype) {
   const auto n = static_cast<size_t>(shape.num_elements());
   if (dtype == DType::kI32) return upload(backend, std::vector<int32_t>(n, kAbsurd), shape);
   return upload(backend, std::vector<double>(n, NAN), shape, dtype);
 }
 
-std::vector<double> download(Backend& backend, const Tensor& tensor) {
+Result<std::vector<double>> download(Backend& backend, const Tensor& tensor) {
   if (tensor.dtype == DType::kF64) return copy_out<double>(backend, tensor);
   if (tensor.dtype == DType::kF32) {
-    const std::vector<float> values = copy_out<float>(backend, tensor);
-    return {values.begin(), values.end()};
+    ERNIE_TRY(const std::vector<float> values, copy_out<float>(backend, tensor));
+    return std::vector<double>(values.begin(), values.end());
   }
-  const std::vector<uint16_t> bits = copy_out<uint16_t>(backend, tensor);
+  ERNIE_TRY(const std::vector<uint16_t> bits, copy_out<uint16_t>(backend, tensor));
   std::vector<double> values;
   for (const uint16_t b : bits) {
     values.push_back(static_cast<double>(std::bit_cast<float>(static_cast<uint32_t>(b) << 16)));
@@ -71,7 +72,7 @@ std::vector<double> download(Backend& backend, const Tensor& tensor) {
   return values;
 }
 
-std::vector<int32_t> download_ids(Backend& backend, const Tensor& tensor) {
+Result<std::vector<int32_t>> download_ids(Backend& backend, const Tensor& tensor) {
   return copy_out<int32_t>(backend, tensor);
 }
 

@@ -13,7 +13,7 @@ class Recorder final : public ForwardObserver {
       : backend_(backend), seen_(seen) {}
   void observe(std::string_view what, int64_t layer, const Tensor& value) override {
     const std::string name = layer < 0 ? std::string(what) : fmt::format("{}.{}", what, layer);
-    seen_[name] = verify::model::to_host(backend_, value);
+    seen_[name] = verify::model::to_host(backend_, value).value();
   }
 
  private:
@@ -38,7 +38,7 @@ ModelHarness::ModelHarness(std::unique_ptr<WeightSource> weights, const std::str
 Values ModelHarness::run(const std::vector<Chunk>& chunks) {
   seen_.clear();
   Recorder recorder(probe_->backend(), seen_);
-  return probe_->run(chunks, &recorder);
+  return probe_->run(chunks, &recorder).value();
 }
 
 std::vector<int32_t> random_ids(int64_t count, int64_t vocab_size, uint64_t seed) {

@@ -50,12 +50,12 @@ Run generate(const WeightSource& weights, const std::string& device, const Backe
   for (int64_t begin = 0; begin < kPromptTokens; begin += kChunk) {
     const int64_t end = std::min(kPromptTokens, begin + kChunk);
     const std::vector<int32_t> part(ids.begin() + begin, ids.begin() + end);
-    last = probe->run({{0, part, positions_from(begin, end - begin)}});
+    last = probe->run({{0, part, positions_from(begin, end - begin)}}).value();
     append(run, last);
   }
   for (int i = 0; i < kGreedyTokens; ++i) {
     run.tokens.push_back(likeliest(last.row(last.rows - 1)));
-    last = probe->run({{0, {run.tokens.back()}, positions_from(kPromptTokens + i, 1)}});
+    last = probe->run({{0, {run.tokens.back()}, positions_from(kPromptTokens + i, 1)}}).value();
     append(run, last);
   }
   return run;
@@ -97,9 +97,9 @@ void expect_shards_agree(const WeightSource& weights, const std::string& device,
     EXPECT_LE(logits_error(runs[0], whole), size == 1 ? 0 : budget);
     for (const Run& run : runs) {
       EXPECT_EQ(run.tokens, runs[0].tokens);
-      EXPECT_EQ(std::memcmp(run.logits.data(), runs[0].logits.data(),
-                            run.logits.size() * sizeof(double)),
-                0)
+      EXPECT_EQ(
+          std::memcmp(run.logits.data(), runs[0].logits.data(), run.logits.size() * sizeof(double)),
+          0)
           << "another rank has other bits";
     }
   }
@@ -111,8 +111,7 @@ class Sharding : public ::testing::TestWithParam<std::string> {};
 constexpr double kFloat32Budget = 2e-6;
 
 TEST_P(Sharding, GivesTheTokensOfTheWholeModel) {
-  const auto weights =
-      open_checkpoint(ERNIE_SOURCE_DIR "/tests/golden/" + GetParam()).value();
+  const auto weights = open_checkpoint(ERNIE_SOURCE_DIR "/tests/golden/" + GetParam()).value();
   const BackendOptions options{.dtype = DType::kF32, .num_threads = 1};
   expect_shards_agree(*weights, "cpu", options, kFloat32Budget);
   expect_shards_agree(*weights, "reference", options, kFloat32Budget);

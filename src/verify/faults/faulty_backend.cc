@@ -56,9 +56,13 @@ class FaultyBackend final : public Backend {
   }
   void copy_in(const void* data, const Tensor& device) override { real_->copy_in(data, device); }
   Result<void> copy_out(const Tensor& device, void* data) override {
+    if (!state_) return state_;
     return real_->copy_out(device, data);
   }
-  Result<void> synchronize() override { return real_->synchronize(); }
+  Result<void> synchronize() override {
+    if (!state_) return state_;
+    return real_->synchronize();
+  }
   Result<std::unique_ptr<KvCache>> allocate_kv_cache(const KvCacheShape& shape) override {
     ERNIE_TRY(auto cache, real_->allocate_kv_cache(shape));
     return std::unique_ptr<KvCache>(new KeptKvCache(std::move(cache), shape));
@@ -96,65 +100,110 @@ class FaultyBackend final : public Backend {
   void do_embed(const Tensor& token_ids, const Operand& table, int64_t first_row,
                 const Tensor& out) override {
     if (!is("embed")) return real_->embed(token_ids, *kept(table).real, first_row, out);
-    write(out, copied_rows(download_ids(*real_, token_ids), kept(table).values, table.dim(0)));
+    compute([&]() -> Result<void> {
+      ERNIE_TRY(const std::vector<int32_t> ids, download_ids(*real_, token_ids));
+      return write(out, copied_rows(ids, kept(table).values, table.dim(0)));
+    });
   }
   void do_rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out) override {
     if (!is("rms_norm")) return real_->rms_norm(x, *kept(weight).real, eps, out);
-    write(out, host::rms_norm(read(x), kept(weight).values, eps, mode(out)));
+    compute([&]() -> Result<void> {
+      ERNIE_TRY(const Values values, download(*real_, x));
+      return write(out, host::rms_norm(values, kept(weight).values, eps, mode(out)));
+    });
   }
   void do_linear(const Tensor& x, const Operand& weight, const Tensor& out) override {
     if (!is("linear")) return real_->linear(x, *kept(weight).real, out);
-    write(out, host::linear(read(x), kept(weight).values, weight.dim(1), mode(out)));
+    compute([&]() -> Result<void> {
+      ERNIE_TRY(const Values values, download(*real_, x));
+      return write(out, host::linear(values, kept(weight).values, weight.dim(1), mode(out)));
+    });
   }
   void do_rope_table(const Tensor& positions, double theta, const Tensor& table) override {
     if (!is("rope_table")) return real_->rope_table(positions, theta, table);
-    write(table,
-          host::rope_table(download_ids(*real_, positions), theta, table.dim(1), mode(table)));
+    compute([&]() -> Result<void> {
+      ERNIE_TRY(const std::vector<int32_t> values, download_ids(*real_, positions));
+      return write(table, host::rope_table(values, theta, table.dim(1), mode(table)));
+    });
   }
   void do_rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) override {
     if (!is("rope")) return real_->rope(qkv, layout, table);
-    write(qkv, host::rope(read(qkv), layout, read(table), mode(qkv)));
+    compute([&]() -> Result<void> {
+      ERNIE_TRY(Values rows, download(*real_, qkv));
+      ERNIE_TRY(const Values angles, download(*real_, table));
+      return write(qkv, host::rope(std::move(rows), layout, angles, mode(qkv)));
+    });
   }
   void do_store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
-                   KvCache& cache, int64_t layer) override;
+                   KvCache& cache, int64_t layer) override {
+    compute([&] { return store_kv_kept(qkv, layout, slot_mapping, kept(cache), layer); });
+  }
   void do_attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache, int64_t layer,
-                    const AttentionBatch& batch, const Tensor& out) override;
+                    const AttentionBatch& batch, const Tensor& out) override {
+    if (!is("attention")) {
+      return real_->attention(qkv, layout, *kept(cache).real, layer, batch, out);
+    }
+    compute([&] { return attend(qkv, layout, kept(cache), layer, batch, out); });
+  }
   void do_silu_mul(const Tensor& gate_up, const Tensor& out) override {
     if (!is("silu_mul")) return real_->silu_mul(gate_up, out);
-    write(out, host::silu_mul(read(gate_up), out.dim(1), mode(out)));
+    compute([&]() -> Result<void> {
+      ERNIE_TRY(const Values values, download(*real_, gate_up));
+      return write(out, host::silu_mul(values, out.dim(1), mode(out)));
+    });
   }
   void do_add(const Tensor& x, const Tensor& y, const Tensor& out) override {
     if (!is("add")) return real_->add(x, y, out);
-    write(out, host::add(read(x), read(y), mode(out)));
+    compute([&]() -> Result<void> {
+      ERNIE_TRY(const Values left, download(*real_, x));
+      ERNIE_TRY(const Values right, download(*real_, y));
+      return write(out, host::add(left, right, mode(out)));
+    });
   }
   void do_route(const Tensor& logits, const Operand& bias, float norm_min, const Tensor& expert_ids,
                 const Tensor& expert_weights) override {
     if (!is("route")) {
       return real_->route(logits, *kept(bias).real, norm_min, expert_ids, expert_weights);
     }
-    const host::Routing routing = host::route(read(logits), kept(bias).values, expert_ids.dim(1),
-                                              norm_min, mode(expert_weights));
-    real_->copy_in(routing.ids.data(), expert_ids);
-    write(expert_weights, routing.weights);
+    compute([&]() -> Result<void> {
+      ERNIE_TRY(const Values values, download(*real_, logits));
+      const host::Routing routing =
+          host::route(values, kept(bias).values, expert_ids.dim(1), norm_min, mode(expert_weights));
+      real_->copy_in(routing.ids.data(), expert_ids);
+      return write(expert_weights, routing.weights);
+    });
   }
   void do_experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
                   const Operand& experts, int64_t first_expert, const Tensor& out) override {
     if (!is("experts")) {
       return real_->experts(x, expert_ids, expert_weights, *kept(experts).real, first_expert, out);
     }
-    const host::Routing routing{download_ids(*real_, expert_ids), read(expert_weights)};
-    write(out,
-          host::experts(read(x), routing, expert_ids.dim(1), kept(experts).experts, mode(out)));
+    compute([&]() -> Result<void> {
+      host::Routing routing;
+      ERNIE_TRY(routing.ids, download_ids(*real_, expert_ids));
+      ERNIE_TRY(routing.weights, download(*real_, expert_weights));
+      ERNIE_TRY(const Values values, download(*real_, x));
+      return write(
+          out, host::experts(values, routing, expert_ids.dim(1), kept(experts).experts, mode(out)));
+    });
   }
   void do_gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) override {
     if (!is("gather_rows")) return real_->gather_rows(x, rows, out);
-    write(out, copied_rows(download_ids(*real_, rows), read(x), x.dim(0)));
+    compute([&]() -> Result<void> {
+      ERNIE_TRY(const std::vector<int32_t> ids, download_ids(*real_, rows));
+      ERNIE_TRY(const Values values, download(*real_, x));
+      return write(out, copied_rows(ids, values, x.dim(0)));
+    });
   }
 
   void do_argmax(const Tensor& logits, const Tensor& ids) override {
     if (!is("argmax")) return real_->argmax(logits, ids);
-    const std::vector<int32_t> found = host::argmax(read(logits), logits.dim(1), mode(logits));
-    real_->copy_in(found.data(), ids);
+    compute([&]() -> Result<void> {
+      ERNIE_TRY(const Values values, download(*real_, logits));
+      const std::vector<int32_t> found = host::argmax(values, logits.dim(1), mode(logits));
+      real_->copy_in(found.data(), ids);
+      return {};
+    });
   }
 
  private:
@@ -162,13 +211,23 @@ class FaultyBackend final : public Backend {
   host::Mode mode(const Tensor& out) const {
     return {fault_.quirk, real_->activation_dtype(), out.dtype};
   }
-  Values read(const Tensor& tensor) const { return download(*real_, tensor); }
-  void write(const Tensor& tensor, const Values& values) const {
-    const Array array = upload(*real_, values, tensor.shape, tensor.dtype);
-    std::vector<std::byte> bytes(tensor.num_bytes());
-    real_->copy_out(array.tensor, bytes.data()).value();
-    real_->copy_in(bytes.data(), tensor);
+  /// An operation returns nothing, so what it could not get from the device is told by whatever
+  /// waits, as of a device that is lost.
+  template <typename Function>
+  void compute(const Function& on_host) {
+    if (state_) state_ = on_host();
   }
+  Result<void> write(const Tensor& tensor, const Values& values) const {
+    ERNIE_TRY(const Array array, upload(*real_, values, tensor.shape, tensor.dtype));
+    std::vector<std::byte> bytes(tensor.num_bytes());
+    ERNIE_TRY_VOID(real_->copy_out(array.tensor, bytes.data()));
+    real_->copy_in(bytes.data(), tensor);
+    return {};
+  }
+  Result<void> store_kv_kept(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
+                             KeptKvCache& cache, int64_t layer);
+  Result<void> attend(const Tensor& qkv, const QkvLayout& layout, const KeptKvCache& cache,
+                      int64_t layer, const AttentionBatch& batch, const Tensor& out);
   Values copied_rows(std::vector<int32_t> rows, const Values& source, int64_t num_rows) const {
     if (fault_.quirk == Quirk::kNextRow) {
       for (int32_t& row : rows) row = (row + 1) % static_cast<int32_t>(num_rows);
@@ -180,25 +239,29 @@ class FaultyBackend final : public Backend {
   std::unique_ptr<Backend> real_;
   Fault fault_;
   DType store_;
+  Result<void> state_;
 };
 
-void FaultyBackend::do_store_kv(const Tensor& qkv, const QkvLayout& layout,
-                                const Tensor& slot_mapping, KvCache& cache, int64_t layer) {
-  KeptKvCache& mirror = kept(cache);
-  Values rows = read(qkv);
-  std::vector<int32_t> slots = download_ids(*real_, slot_mapping);
+Result<void> FaultyBackend::store_kv_kept(const Tensor& qkv, const QkvLayout& layout,
+                                          const Tensor& slot_mapping, KeptKvCache& cache,
+                                          int64_t layer) {
+  ERNIE_TRY(Values rows, download(*real_, qkv));
+  ERNIE_TRY(std::vector<int32_t> slots, download_ids(*real_, slot_mapping));
   const int64_t width = layout.row_size(), size = layout.num_kv_heads * layout.head_dim;
   for (size_t t = 0; t < slots.size(); ++t) {
     for (int64_t i = 0; i < size; ++i) {
       const auto from = t * static_cast<size_t>(width) + static_cast<size_t>(i);
       const auto to = static_cast<size_t>(slots[t] * size + i);
-      mirror.keys[static_cast<size_t>(layer)][to] =
+      cache.keys[static_cast<size_t>(layer)][to] =
           round_to(store_, rows[from + static_cast<size_t>(layout.key_offset())]);
-      mirror.values[static_cast<size_t>(layer)][to] =
+      cache.values[static_cast<size_t>(layer)][to] =
           round_to(store_, rows[from + static_cast<size_t>(layout.value_offset())]);
     }
   }
-  if (!is("store_kv")) return real_->store_kv(qkv, layout, slot_mapping, *mirror.real, layer);
+  if (!is("store_kv")) {
+    real_->store_kv(qkv, layout, slot_mapping, *cache.real, layer);
+    return {};
+  }
   const int32_t num_slots =
       static_cast<int32_t>(cache.shape().num_blocks * cache.shape().block_size);
   if (fault_.quirk == Quirk::kNextSlot) {
@@ -216,23 +279,23 @@ void FaultyBackend::do_store_kv(const Tensor& qkv, const QkvLayout& layout,
       rows[at + static_cast<size_t>(i)] = right[at + static_cast<size_t>(other)];
     }
   }
-  const Array spoiled = upload(*real_, rows, qkv.shape, qkv.dtype);
-  const Array spoiled_slots = upload(*real_, slots, slot_mapping.shape);
-  real_->store_kv(spoiled.tensor, layout, spoiled_slots.tensor, *mirror.real, layer);
+  ERNIE_TRY(const Array spoiled, upload(*real_, rows, qkv.shape, qkv.dtype));
+  ERNIE_TRY(const Array spoiled_slots, upload(*real_, slots, slot_mapping.shape));
+  real_->store_kv(spoiled.tensor, layout, spoiled_slots.tensor, *cache.real, layer);
+  return {};
 }
 
-void FaultyBackend::do_attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache,
-                                 int64_t layer, const AttentionBatch& batch, const Tensor& out) {
-  const KeptKvCache& mirror = kept(cache);
-  if (!is("attention")) {
-    return real_->attention(qkv, layout, *mirror.real, layer, batch, out);
-  }
+Result<void> FaultyBackend::attend(const Tensor& qkv, const QkvLayout& layout,
+                                   const KeptKvCache& cache, int64_t layer,
+                                   const AttentionBatch& batch, const Tensor& out) {
+  host::HostBatch tables{.max_blocks = batch.block_tables.dim(1)};
+  ERNIE_TRY(tables.query_start, download_ids(*real_, batch.query_start));
+  ERNIE_TRY(tables.context_lens, download_ids(*real_, batch.context_lens));
+  ERNIE_TRY(tables.block_tables, download_ids(*real_, batch.block_tables));
+  ERNIE_TRY(const Values rows, download(*real_, qkv));
   const auto l = static_cast<size_t>(layer);
-  write(out, host::attention(
-                 read(qkv), layout, {&mirror.keys[l], &mirror.values[l], cache.shape()},
-                 {download_ids(*real_, batch.query_start), download_ids(*real_, batch.context_lens),
-                  download_ids(*real_, batch.block_tables), batch.block_tables.dim(1)},
-                 mode(out)));
+  const host::Context context{&cache.keys[l], &cache.values[l], cache.shape()};
+  return write(out, host::attention(rows, layout, context, tables, mode(out)));
 }
 
 }  // namespace

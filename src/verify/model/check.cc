@@ -101,36 +101,38 @@ double budget_of(const PromptRuns& runs, const Place& place, const CheckContext&
 
 }  // namespace
 
-std::vector<PromptRuns> run_prompts(ModelProbe& device, std::vector<PromptTruth> truths,
-                                    const CheckContext& context, uint64_t first_seed) {
+Result<std::vector<PromptRuns>> run_prompts(ModelProbe& device, std::vector<PromptTruth> truths,
+                                            const CheckContext& context, uint64_t first_seed) {
   std::vector<PromptRuns> all(truths.size());
   for (size_t p = 0; p < all.size(); ++p) all[p].truth = std::move(truths[p]);
   // One pass: plan_of(prompt's runs, its seed), kept in the member `to`.
-  const auto pass = [&](PassTrace PromptRuns::*to, const auto& plan_of) {
+  const auto pass = [&](PassTrace PromptRuns::*to, const auto& plan_of) -> Result<void> {
     std::vector<PassRequest> requests;
     for (size_t p = 0; p < all.size(); ++p) {
       const PassTrace& truth = all[p].truth.truth;
       requests.push_back({truth.ids, truth.positions, plan_of(all[p], first_seed + 2 * p)});
     }
-    std::vector<PassTrace> traces = trace_sequences(device, requests);
+    ERNIE_TRY(std::vector<PassTrace> traces, trace_sequences(device, requests));
     for (size_t p = 0; p < all.size(); ++p) all[p].*to = std::move(traces[p]);
+    return {};
   };
-  pass(&PromptRuns::free, [](const PromptRuns&, uint64_t) { return TapPlan(); });
-  pass(&PromptRuns::alone,
-       [](const PromptRuns& runs, uint64_t) { return TapPlan{.anchor = &runs.truth.truth.taps}; });
+  ERNIE_TRY_VOID(pass(&PromptRuns::free, [](const PromptRuns&, uint64_t) { return TapPlan(); }));
+  ERNIE_TRY_VOID(pass(&PromptRuns::alone, [](const PromptRuns& runs, uint64_t) {
+    return TapPlan{.anchor = &runs.truth.truth.taps};
+  }));
   // In bfloat16 a shake of this size is lost in rounding; the budgets are then made of roundings.
   if (context.arithmetic.act != DType::kBF16) {
-    pass(&PromptRuns::noisy, [](const PromptRuns& runs, uint64_t seed) {
+    ERNIE_TRY_VOID(pass(&PromptRuns::noisy, [](const PromptRuns& runs, uint64_t seed) {
       return TapPlan{.anchor = &runs.free.taps,
                      .noise = [](const Place&) { return kProbeNoise; },
                      .seed = seed};
-    });
+    }));
     for (PromptRuns& runs : all) measure_conditioning(runs, context.arithmetic.truth);
   }
-  pass(&PromptRuns::noisy, [&](const PromptRuns& runs, uint64_t seed) {
+  ERNIE_TRY_VOID(pass(&PromptRuns::noisy, [&](const PromptRuns& runs, uint64_t seed) {
     return TapPlan{.noise = [&](const Place& place) { return budget_of(runs, place, context); },
                    .seed = seed + 1};
-  });
+  }));
   return all;
 }
 

@@ -33,9 +33,9 @@ struct PromptRuns {
 };
 
 /// Runs the device over some prompts, all of them in each pass. The errors that are added to prompt
-/// i are drawn with first_seed + 2 i.
-std::vector<PromptRuns> run_prompts(ModelProbe& device, std::vector<PromptTruth> truths,
-                                    const CheckContext& context, uint64_t first_seed);
+/// i are drawn with first_seed + 2 i. Error: as ModelProbe::run.
+Result<std::vector<PromptRuns>> run_prompts(ModelProbe& device, std::vector<PromptTruth> truths,
+                                            const CheckContext& context, uint64_t first_seed);
 
 /// One point of the pass, over all prompts.
 struct PlaceResult {

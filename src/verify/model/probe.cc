@@ -37,7 +37,13 @@ class TapRecorder final : public ForwardObserver {
   void observe(std::string_view what, int64_t layer, const Tensor& value) override {
     Place place{layer, parse_stage(what)};
     if (place.stage == Stage::kFinalNorm) place.layer = num_layers_;
-    Values values = to_host(backend_, value);
+    if (!state_) return;
+    Result<Values> read = to_host(backend_, value);
+    if (!read) {
+      state_ = read.error();
+      return;
+    }
+    Values& values = *read;
     bool is_changed = false;
     for (const Segment& segment : segments_) {
       const TapPlan& plan = requests_[segment.sequence].plan;
@@ -52,6 +58,8 @@ class TapRecorder final : public ForwardObserver {
   void record(const Place& place, const Values& values, const Segment& segment) {
     traces_[segment.sequence].taps[place].append(rows_of(values, segment));
   }
+  /// What went wrong in a step; the model cannot be told.
+  const Result<void>& state() const { return state_; }
   void record_logits(const Values& logits) {
     for (const Segment& segment : segments_) {
       record({num_layers_, Stage::kLogits}, logits, segment);
@@ -91,6 +99,7 @@ class TapRecorder final : public ForwardObserver {
   const std::vector<PassRequest>& requests_;
   std::vector<PassTrace>& traces_;
   std::vector<Segment> segments_;
+  Result<void> state_;
 };
 
 }  // namespace
@@ -134,19 +143,20 @@ int32_t ModelProbe::slot(size_t sequence, int64_t index) {
                               index % block_size);
 }
 
-Values ModelProbe::logits_of(const Tensor& hidden) {
+Result<Values> ModelProbe::logits_of(const Tensor& hidden) {
   Values all;
   const int64_t num_rows = hidden.dim(0), step = model_->limits().max_logit_rows;
   for (int64_t begin = 0; begin < num_rows; begin += step) {
     std::vector<int32_t> rows(static_cast<size_t>(std::min(step, num_rows - begin)));
     std::iota(rows.begin(), rows.end(), static_cast<int32_t>(begin));
-    const Array uploaded = upload(*backend_, rows, {static_cast<int64_t>(rows.size())});
-    all.append(to_host(*backend_, model_->logits(hidden, uploaded.tensor)));
+    ERNIE_TRY(const Array uploaded, upload(*backend_, rows, {static_cast<int64_t>(rows.size())}));
+    ERNIE_TRY(const Values logits, to_host(*backend_, model_->logits(hidden, uploaded.tensor)));
+    all.append(logits);
   }
   return all;
 }
 
-Values ModelProbe::run(const std::vector<Chunk>& chunks, ForwardObserver* observer) {
+Result<Values> ModelProbe::run(const std::vector<Chunk>& chunks, ForwardObserver* observer) {
   std::vector<int32_t> ids, positions, slots, query_start{0}, context_lens;
   size_t max_blocks = 0;
   for (const Chunk& chunk : chunks) {
@@ -166,26 +176,30 @@ Values ModelProbe::run(const std::vector<Chunk>& chunks, ForwardObserver* observ
     tables.insert(tables.end(), blocks.begin(), blocks.end());
   }
   std::vector<Array> memory;
-  const auto to_device = [&](const std::vector<int32_t>& values, const Shape& shape) {
-    memory.push_back(upload(*backend_, values, shape));
+  const auto to_device = [&](const std::vector<int32_t>& values,
+                             const Shape& shape) -> Result<Tensor> {
+    ERNIE_TRY(Array array, upload(*backend_, values, shape));
+    memory.push_back(std::move(array));
     return memory.back().tensor;
   };
   const auto num_tokens = static_cast<int64_t>(ids.size());
   const auto num_seqs = static_cast<int64_t>(chunks.size());
-  const Batch batch{
-      .token_ids = to_device(ids, {num_tokens}),
-      .positions = to_device(positions, {num_tokens}),
-      .slot_mapping = to_device(slots, {num_tokens}),
-      .attention = {
-          .query_start = to_device(query_start, {num_seqs + 1}),
-          .context_lens = to_device(context_lens, {num_seqs}),
-          .block_tables = to_device(tables, {num_seqs, static_cast<int64_t>(max_blocks)}),
-          .max_context_len = *std::max_element(context_lens.begin(), context_lens.end())}};
-  return logits_of(model_->forward(batch, *cache_, observer).value());
+  Batch batch;
+  ERNIE_TRY(batch.token_ids, to_device(ids, {num_tokens}));
+  ERNIE_TRY(batch.positions, to_device(positions, {num_tokens}));
+  ERNIE_TRY(batch.slot_mapping, to_device(slots, {num_tokens}));
+  AttentionBatch& attention = batch.attention;
+  ERNIE_TRY(attention.query_start, to_device(query_start, {num_seqs + 1}));
+  ERNIE_TRY(attention.context_lens, to_device(context_lens, {num_seqs}));
+  ERNIE_TRY(attention.block_tables,
+            to_device(tables, {num_seqs, static_cast<int64_t>(max_blocks)}));
+  attention.max_context_len = *std::max_element(context_lens.begin(), context_lens.end());
+  ERNIE_TRY(const Tensor hidden, model_->forward(batch, *cache_, observer));
+  return logits_of(hidden);
 }
 
-std::vector<PassTrace> trace_sequences(ModelProbe& probe,
-                                       const std::vector<PassRequest>& requests) {
+Result<std::vector<PassTrace>> trace_sequences(ModelProbe& probe,
+                                               const std::vector<PassRequest>& requests) {
   std::vector<PassTrace> traces;
   for (const PassRequest& request : requests) {
     traces.push_back({request.ids, request.positions, {}});
@@ -214,7 +228,9 @@ std::vector<PassTrace> trace_sequences(ModelProbe& probe,
       }
     }
     recorder.begin_step(std::move(segments));
-    recorder.record_logits(probe.run(chunks, &recorder));
+    ERNIE_TRY(const Values logits, probe.run(chunks, &recorder));
+    ERNIE_TRY_VOID(recorder.state());
+    recorder.record_logits(logits);
   }
   return traces;
 }

@@ -29,8 +29,7 @@ struct Chunk {
 };
 
 /// A loaded model with a cache for a few sequences, whose blocks are dealt out in a scattered
-/// order. One thread at a time. Throws std::runtime_error where the device runs out of memory in a
-/// step.
+/// order. One thread at a time.
 class ModelProbe {
  public:
   /// The weights must outlive the probe. Error: memory.
@@ -44,14 +43,14 @@ class ModelProbe {
   /// Forgets every sequence.
   void reset();
   /// Runs the chunks as one step of at most max_tokens; returns the logits of every token, in order
-  /// of the chunks.
-  Values run(const std::vector<Chunk>& chunks, ForwardObserver* observer = nullptr);
+  /// of the chunks. Error: the device is lost, or has no memory for the step.
+  Result<Values> run(const std::vector<Chunk>& chunks, ForwardObserver* observer = nullptr);
 
  private:
   ModelProbe(std::unique_ptr<Backend> backend, const ProbeOptions& options)
       : options_(options), backend_(std::move(backend)) {}
   int32_t slot(size_t sequence, int64_t index);
-  Values logits_of(const Tensor& hidden);
+  Result<Values> logits_of(const Tensor& hidden);
 
   ProbeOptions options_;
   std::unique_ptr<Backend> backend_;
@@ -82,6 +81,8 @@ struct PassRequest {
 
 /// Forgets every sequence, runs these, in steps of at most max_tokens of all of them together, and
 /// records every point of each. A model whose layers are streamed is read once a step.
-std::vector<PassTrace> trace_sequences(ModelProbe& probe, const std::vector<PassRequest>& requests);
+/// Error: as ModelProbe::run.
+Result<std::vector<PassTrace>> trace_sequences(ModelProbe& probe,
+                                               const std::vector<PassRequest>& requests);
 
 }  // namespace ernie::verify::model

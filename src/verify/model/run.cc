@@ -164,8 +164,8 @@ Result<Sides> open_sides(const WeightSource& weights, const ModelRunOptions& opt
   return sides;
 }
 
-DistributionFigures compare_text(Sides& sides, const ModelRunOptions& options,
-                                 const ModelProgress& progress) {
+Result<DistributionFigures> compare_text(Sides& sides, const ModelRunOptions& options,
+                                         const ModelProgress& progress) {
   DistributionMeter meter;
   const auto num_tokens = static_cast<int64_t>(options.text.size());
   const int64_t step =
@@ -181,7 +181,8 @@ DistributionFigures compare_text(Sides& sides, const ModelRunOptions& options,
     std::vector<int32_t> positions(static_cast<size_t>(count));
     std::iota(positions.begin(), positions.end(), static_cast<int32_t>(in_window));
     const std::vector<Chunk> chunk{{0, {first, first + count}, positions}};
-    const Values want = sides.oracle->run(chunk), got = sides.device->run(chunk);
+    ERNIE_TRY(const Values want, sides.oracle->run(chunk));
+    ERNIE_TRY(const Values got, sides.device->run(chunk));
     meter.add(want, got, count);
     const int64_t next_begin = begin + 1;
     const int64_t last =
@@ -246,8 +247,8 @@ Result<ModelRun> run_model_check(const WeightSource& weights, const ModelRunOpti
     const size_t begin = sides.groups[g], end = sides.groups[g + 1];
     if (progress) progress("prompts", begin, sides.truth->num_prompts());
     ERNIE_TRY(std::vector<PromptTruth> truths, sides.truth->prompts(begin, end));
-    std::vector<PromptRuns> all =
-        run_prompts(*sides.device, std::move(truths), context, options.seed + 2 * begin);
+    ERNIE_TRY(std::vector<PromptRuns> all,
+              run_prompts(*sides.device, std::move(truths), context, options.seed + 2 * begin));
     for (const PromptRuns& runs : all) judge.add(runs);
     if (g == 0) first = std::move(all[0]);
   }
@@ -256,7 +257,7 @@ Result<ModelRun> run_model_check(const WeightSource& weights, const ModelRunOpti
     run.check.canary = try_canary(context, *std::move(first), run.check, options.seed);
   }
   if (!options.text.empty()) {
-    run.text = compare_text(sides, options, progress);
+    ERNIE_TRY(run.text, compare_text(sides, options, progress));
     run.text_checks = text_rules(*run.text, run.arithmetic);
   }
   run.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

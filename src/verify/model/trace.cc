@@ -45,13 +45,13 @@ void Values::append(const Values& more) {
   data.insert(data.end(), more.data.begin(), more.data.end());
 }
 
-Values to_host(Backend& backend, const Tensor& tensor) {
+Result<Values> to_host(Backend& backend, const Tensor& tensor) {
   Values values{tensor.dim(0), tensor.row_elements(), {}};
   if (tensor.dtype == DType::kI32) {
-    const std::vector<int32_t> ids = download_ids(backend, tensor);
+    ERNIE_TRY(const std::vector<int32_t> ids, download_ids(backend, tensor));
     values.data.assign(ids.begin(), ids.end());
   } else {
-    values.data = download(backend, tensor);
+    ERNIE_TRY(values.data, download(backend, tensor));
   }
   return values;
 }

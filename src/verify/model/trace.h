@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "base/result.h"
 #include "checkpoint/model_config.h"
 #include "report/report.h"
 
@@ -34,8 +35,8 @@ struct Values {
   void append(const Values& more);
 };
 
-/// A device tensor of F64, F32, BF16 or I32 as [dim 0, the rest].
-Values to_host(Backend& backend, const Tensor& tensor);
+/// A device tensor of F64, F32, BF16 or I32 as [dim 0, the rest]. Error: the device is lost.
+Result<Values> to_host(Backend& backend, const Tensor& tensor);
 /// Rounds the values to the tensor's type and replaces what is in it.
 void write_to(Backend& backend, const Tensor& tensor, std::span<const double> values);
 

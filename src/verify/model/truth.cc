@@ -22,7 +22,8 @@ class ComputedTruth final : public Truth {
       requests.push_back({prompts_[p].ids, prompts_[p].positions, {}});
     }
     std::vector<PromptTruth> truths;
-    for (PassTrace& trace : trace_sequences(probe_, requests)) {
+    ERNIE_TRY(std::vector<PassTrace> traces, trace_sequences(probe_, requests));
+    for (PassTrace& trace : traces) {
       truths.push_back({std::move(trace), std::nullopt});
     }
     return truths;

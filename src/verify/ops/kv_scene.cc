@@ -7,7 +7,7 @@ namespace ernie::verify::ops {
 namespace {
 
 constexpr int64_t kNumLayers = 2;
-constexpr int64_t kTokensPerStore = 512;
+constexpr size_t kTokensPerStore = 512;
 
 int64_t num_blocks_of(int64_t tokens, int64_t block_size) {
   return (tokens + block_size - 1) / block_size;
@@ -59,82 +59,90 @@ std::vector<SceneQuery> scene_queries(const Scene& scene) {
   return queries;
 }
 
-PlacedScene::PlacedScene(const Scene& scene, Backend& backend, DType act, DType kv,
-                         int64_t block_size, uint64_t seed)
-    : scene_(scene), backend_(backend), act_(act), block_size_(block_size) {
+Result<PlacedScene> PlacedScene::place(const Scene& scene, Backend& backend, DType act, DType kv,
+                                       int64_t block_size, uint64_t seed) {
+  PlacedScene placed(scene, backend, act, block_size);
   Random random(seed);
+  ERNIE_TRY_VOID(placed.deal_blocks(random));
+  placed.layer_ = random.below(kNumLayers);
+  ERNIE_TRY_VOID(placed.store(kv, random.bits()));
+  return placed;
+}
+
+Result<void> PlacedScene::deal_blocks(Random& random) {
   int64_t used = 0;
-  for (const SceneSequence& s : scene.sequences) used += num_blocks_of(s.context_len, block_size);
+  for (const SceneSequence& s : scene_.sequences) {
+    used += num_blocks_of(s.context_len, block_size_);
+  }
   const int64_t num_blocks = used + 2;
   const std::vector<int32_t> order = permutation(num_blocks, random);
   auto next = order.begin();
-  for (const SceneSequence& s : scene.sequences) {
-    const int64_t count = num_blocks_of(s.context_len, block_size);
+  for (const SceneSequence& s : scene_.sequences) {
+    const int64_t count = num_blocks_of(s.context_len, block_size_);
     blocks_.emplace_back(next, next + count);
     next += count;
     max_blocks_ = std::max(max_blocks_, count);
   }
-  cache_ = backend
-               .allocate_kv_cache({kNumLayers, num_blocks, block_size, scene.layout.num_kv_heads,
-                                   scene.layout.head_dim})
-               .value();
-  layer_ = random.below(kNumLayers);
-  store(scene, kv, random.bits());
+  ERNIE_TRY(cache_,
+            backend_.allocate_kv_cache({kNumLayers, num_blocks, block_size_,
+                                        scene_.layout.num_kv_heads, scene_.layout.head_dim}));
+  return {};
 }
 
 /// Every slot of both layers gets NaN first; then the tokens, in random order.
-void PlacedScene::store(const Scene& scene, DType kv, uint64_t seed) {
+Result<void> PlacedScene::store(DType kv, uint64_t seed) {
   Random random(seed);
-  const int64_t width = scene.layout.row_size(), kv_size = scene.kv_size();
-  struct Place {
-    int64_t token;  // -1: NaN
-    int32_t slot;
-  };
-  const auto write = [&](std::span<const Place> places, int64_t layer) {
-    std::vector<double> rows(places.size() * static_cast<size_t>(width), NAN);
-    std::vector<int32_t> slots;
-    for (size_t i = 0; i < places.size(); ++i) {
-      slots.push_back(places[i].slot);
-      if (places[i].token < 0) continue;
-      for (int64_t j = 0; j < kv_size; ++j) {
-        const auto from = static_cast<size_t>(places[i].token * kv_size + j);
-        const auto to = i * static_cast<size_t>(width) + static_cast<size_t>(j);
-        rows[to + static_cast<size_t>(scene.layout.key_offset())] =
-            kv == DType::kF64 ? scene.keys[from] : round_to(kv, scene.keys[from]);
-        rows[to + static_cast<size_t>(scene.layout.value_offset())] =
-            kv == DType::kF64 ? scene.values[from] : round_to(kv, scene.values[from]);
-      }
-    }
-    const auto count = static_cast<int64_t>(places.size());
-    const Array qkv = upload(backend_, rows, {count, width}, act_);
-    const Array slot_array = upload(backend_, slots, {count});
-    backend_.store_kv(qkv.tensor, scene.layout, slot_array.tensor, *cache_, layer);
-  };
-  const auto write_all = [&](const std::vector<Place>& places, int64_t layer) {
-    for (size_t i = 0; i < places.size(); i += static_cast<size_t>(kTokensPerStore)) {
-      const size_t count = std::min(places.size() - i, static_cast<size_t>(kTokensPerStore));
-      write(std::span(places).subspan(i, count), layer);
-    }
-  };
-  std::vector<Place> all, mine;
+  std::vector<Entry> all, mine;
   for (int64_t slot = 0; slot < cache_->shape().num_blocks * block_size_; ++slot) {
     all.push_back({-1, static_cast<int32_t>(slot)});
   }
-  for (int64_t layer = 0; layer < kNumLayers; ++layer) write_all(all, layer);
-  for (size_t s = 0; s < scene.sequences.size(); ++s) {
-    for (int64_t i = 0; i < scene.sequences[s].context_len; ++i) {
+  for (int64_t layer = 0; layer < kNumLayers; ++layer) {
+    ERNIE_TRY_VOID(write_all(all, kv, layer));
+  }
+  for (size_t s = 0; s < scene_.sequences.size(); ++s) {
+    for (int64_t i = 0; i < scene_.sequences[s].context_len; ++i) {
       const int64_t block = blocks_[s][static_cast<size_t>(i / block_size_)];
       mine.push_back(
-          {scene.first_token(s) + i, static_cast<int32_t>(block * block_size_ + i % block_size_)});
+          {scene_.first_token(s) + i, static_cast<int32_t>(block * block_size_ + i % block_size_)});
     }
   }
   const std::vector<int32_t> order = permutation(static_cast<int64_t>(mine.size()), random);
-  std::vector<Place> shuffled;
+  std::vector<Entry> shuffled;
   for (const int32_t i : order) shuffled.push_back(mine[static_cast<size_t>(i)]);
-  write_all(shuffled, layer_);
+  return write_all(shuffled, kv, layer_);
 }
 
-std::vector<double> PlacedScene::run() const {
+Result<void> PlacedScene::write_all(std::span<const Entry> entries, DType kv, int64_t layer) {
+  for (size_t i = 0; i < entries.size(); i += kTokensPerStore) {
+    const size_t count = std::min(entries.size() - i, kTokensPerStore);
+    ERNIE_TRY_VOID(write(entries.subspan(i, count), kv, layer));
+  }
+  return {};
+}
+
+Result<void> PlacedScene::write(std::span<const Entry> entries, DType kv, int64_t layer) {
+  const QkvLayout& layout = scene_.layout;
+  const int64_t width = layout.row_size(), kv_size = scene_.kv_size();
+  std::vector<double> rows(entries.size() * static_cast<size_t>(width), NAN);
+  std::vector<int32_t> slots;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    slots.push_back(entries[i].slot);
+    if (entries[i].token < 0) continue;
+    for (int64_t j = 0; j < kv_size; ++j) {
+      const auto from = static_cast<size_t>(entries[i].token * kv_size + j);
+      const auto to = i * static_cast<size_t>(width) + static_cast<size_t>(j);
+      rows[to + static_cast<size_t>(layout.key_offset())] = round_to(kv, scene_.keys[from]);
+      rows[to + static_cast<size_t>(layout.value_offset())] = round_to(kv, scene_.values[from]);
+    }
+  }
+  const auto count = static_cast<int64_t>(entries.size());
+  ERNIE_TRY(const Array qkv, upload(backend_, rows, {count, width}, act_));
+  ERNIE_TRY(const Array slot_array, upload(backend_, slots, {count}));
+  backend_.store_kv(qkv.tensor, layout, slot_array.tensor, *cache_, layer);
+  return {};
+}
+
+Result<std::vector<double>> PlacedScene::run() const {
   std::vector<Request> requests;
   for (size_t s = 0; s < scene_.sequences.size(); ++s) {
     requests.push_back({s, scene_.sequences[s].context_len, scene_.sequences[s].num_queries,
@@ -143,13 +151,13 @@ std::vector<double> PlacedScene::run() const {
   return run(requests);
 }
 
-std::vector<double> PlacedScene::run(const std::vector<SceneQuery>& queries) const {
+Result<std::vector<double>> PlacedScene::run(const std::vector<SceneQuery>& queries) const {
   std::vector<Request> requests;
   for (const SceneQuery& q : queries) requests.push_back({q.sequence, q.num_keys, 1, q.row});
   return run(requests);
 }
 
-std::vector<double> PlacedScene::run(const std::vector<Request>& requests) const {
+Result<std::vector<double>> PlacedScene::run(const std::vector<Request>& requests) const {
   const auto num_seqs = static_cast<int64_t>(requests.size());
   std::vector<int32_t> query_start{0}, context_lens;
   std::vector<int32_t> tables(static_cast<size_t>(num_seqs * max_blocks_), -1);
@@ -173,11 +181,11 @@ std::vector<double> PlacedScene::run(const std::vector<Request>& requests) const
     }
   }
   const int64_t num_tokens = query_start.back();
-  const Array qkv = upload(backend_, rows, {num_tokens, layout.row_size()}, act_);
-  const Array starts = upload(backend_, query_start, {num_seqs + 1});
-  const Array lens = upload(backend_, context_lens, {num_seqs});
-  const Array table_array = upload(backend_, tables, {num_seqs, max_blocks_});
-  const Array out = poisoned(backend_, {num_tokens, layout.q_size()}, act_);
+  ERNIE_TRY(const Array qkv, upload(backend_, rows, {num_tokens, layout.row_size()}, act_));
+  ERNIE_TRY(const Array starts, upload(backend_, query_start, {num_seqs + 1}));
+  ERNIE_TRY(const Array lens, upload(backend_, context_lens, {num_seqs}));
+  ERNIE_TRY(const Array table_array, upload(backend_, tables, {num_seqs, max_blocks_}));
+  ERNIE_TRY(const Array out, poisoned(backend_, {num_tokens, layout.q_size()}, act_));
   backend_.attention(qkv.tensor, layout, *cache_, layer_,
                      {starts.tensor, lens.tensor, table_array.tensor, longest}, out.tensor);
   return download(backend_, out.tensor);

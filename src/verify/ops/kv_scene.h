@@ -48,27 +48,38 @@ struct SceneQuery {
 };
 std::vector<SceneQuery> scene_queries(const Scene& scene);
 
-/// A scene in the cache of one backend.
+/// A scene in the cache of one backend. What returns a Result fails where the device is lost or has
+/// no memory.
 class PlacedScene {
  public:
-  /// Fills the cache. act: what qkv rows are uploaded as. kv: what keys and values are rounded to
-  /// before, for an oracle that does not round itself; F64 leaves them. The placing of blocks
-  /// follows from `seed`. Two layers are used; the other one holds NaN.
-  PlacedScene(const Scene& scene, Backend& backend, DType act, DType kv, int64_t block_size,
-              uint64_t seed);
+  /// Fills the cache. Scene and backend must outlive the result. act: what qkv rows are uploaded
+  /// as. kv: what keys and values are rounded to before, for an oracle that does not round itself;
+  /// F64 leaves them. The placing of blocks follows from `seed`. Two layers are used; the other one
+  /// holds NaN.
+  static Result<PlacedScene> place(const Scene& scene, Backend& backend, DType act, DType kv,
+                                   int64_t block_size, uint64_t seed);
 
   /// The whole step as a ragged batch: [all queries, num_heads * head_dim].
-  std::vector<double> run() const;
+  Result<std::vector<double>> run() const;
   /// The same queries' results, each a sequence of its own with one query.
-  std::vector<double> run(const std::vector<SceneQuery>& queries) const;
+  Result<std::vector<double>> run(const std::vector<SceneQuery>& queries) const;
 
  private:
   struct Request {
     size_t sequence;
     int64_t context_len, num_queries, first_query;
   };
-  void store(const Scene& scene, DType kv, uint64_t seed);
-  std::vector<double> run(const std::vector<Request>& requests) const;
+  struct Entry {
+    int64_t token;  // -1: NaN
+    int32_t slot;
+  };
+  PlacedScene(const Scene& scene, Backend& backend, DType act, int64_t block_size)
+      : scene_(scene), backend_(backend), act_(act), block_size_(block_size) {}
+  Result<void> deal_blocks(Random& random);
+  Result<void> store(DType kv, uint64_t seed);
+  Result<void> write_all(std::span<const Entry> entries, DType kv, int64_t layer);
+  Result<void> write(std::span<const Entry> entries, DType kv, int64_t layer);
+  Result<std::vector<double>> run(const std::vector<Request>& requests) const;
 
   const Scene& scene_;
   Backend& backend_;
@@ -77,7 +88,7 @@ class PlacedScene {
   int64_t max_blocks_ = 1;
   std::vector<std::vector<int32_t>> blocks_;  // of each sequence
   std::unique_ptr<KvCache> cache_;
-  int64_t layer_;
+  int64_t layer_ = 0;
 };
 
 }  // namespace ernie::verify::ops

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "verify/error_budget.h"
 
 namespace ernie::verify::ops {
@@ -47,17 +48,18 @@ struct CaseResult {
 using CaseSink = std::function<void(CaseResult)>;
 
 /// Cases that share weights. `run` may be called from any thread with that thread's own rig; what
-/// it reports depends on the plan alone. Throws std::runtime_error if the device has no memory.
+/// it reports depends on the plan alone. Error: the device is lost or has no memory.
 struct CaseGroup {
   std::string_view op;
-  std::function<void(Rig&, const CaseSink&)> run;
+  std::function<Result<void>(Rig&, const CaseSink&)> run;
 };
 
 /// Cases that share nothing, in groups of a few each: run_case(plan, case, rig, sink).
 template <typename Case>
 std::vector<CaseGroup> grouped(std::string_view op, const std::vector<Case>& cases,
                                const Plan& plan,
-                               void (*run_case)(const Plan&, const Case&, Rig&, const CaseSink&)) {
+                               Result<void> (*run_case)(const Plan&, const Case&, Rig&,
+                                                        const CaseSink&)) {
   constexpr size_t kCasesInGroup = 16;
   std::vector<CaseGroup> groups;
   for (size_t i = 0; i < cases.size(); i += kCasesInGroup) {
@@ -65,8 +67,10 @@ std::vector<CaseGroup> grouped(std::string_view op, const std::vector<Case>& cas
     const auto end =
         cases.begin() + static_cast<std::ptrdiff_t>(std::min(cases.size(), i + kCasesInGroup));
     groups.push_back(
-        {op, [=, part = std::vector<Case>(begin, end)](Rig& rig, const CaseSink& sink) {
-           for (const Case& one : part) run_case(plan, one, rig, sink);
+        {op,
+         [=, part = std::vector<Case>(begin, end)](Rig& rig, const CaseSink& sink) -> Result<void> {
+           for (const Case& one : part) ERNIE_TRY_VOID(run_case(plan, one, rig, sink));
+           return {};
          }});
   }
   return groups;

@@ -12,6 +12,8 @@
 
 namespace ernie::verify::ops {
 
+enum class Role { kDevice, kTwin, kOracle };
+
 /// One thread's backends. `device` is what is verified. `twin` is the same device with another
 /// number of threads; what it computes must have the same bits. `oracle` is the reference in
 /// double.
@@ -19,6 +21,9 @@ class Rig {
  public:
   Rig(Backend& device, Backend& twin, Backend& oracle, HostFunctions host)
       : device_(device), twin_(twin), oracle_(oracle), host_(std::move(host)) {}
+  Backend& of(Role role) const {
+    return role == Role::kDevice ? device_ : role == Role::kTwin ? twin_ : oracle_;
+  }
   Backend& device() const { return device_; }
   Backend& twin() const { return twin_; }
   Backend& oracle() const { return oracle_; }

@@ -8,8 +8,6 @@
 
 namespace ernie::verify::ops {
 
-enum class Role { kDevice, kTwin, kOracle };
-
 /// out[t] = f(x[t]) with operands of the caller's for each role.
 struct RowOperation {
   int64_t in_columns = 0;
@@ -22,8 +20,9 @@ struct RowOperation {
 /// One input and its result on the device.
 class RowCase {
  public:
-  /// x [rows, in_columns], numbers of the type `act`.
-  RowCase(Rig& rig, const RowOperation& operation, std::vector<double> x);
+  /// x [rows, in_columns], numbers of the type `act`. Rig and operation must outlive the case. This
+  /// and all below that return a Result fail where the device is lost or has no memory.
+  static Result<RowCase> run(Rig& rig, const RowOperation& operation, std::vector<double> x);
 
   int64_t num_rows() const { return num_rows_; }
   const std::vector<double>& x() const { return x_; }
@@ -36,18 +35,23 @@ class RowCase {
   }
 
   /// The oracle's results for some rows, with as many columns as its operation gives.
-  std::vector<double> oracle_rows(std::span<const int64_t> rows, int64_t columns) const;
+  Result<std::vector<double>> oracle_rows(std::span<const int64_t> rows, int64_t columns) const;
 
   /// Adds "batch invariance" if `row` alone gives other bits than in company, and with_twin
   /// "threads" if the twin does.
-  void check_bits(int64_t row, bool with_twin, std::vector<std::string>& failures) const;
+  Result<void> check_bits(int64_t row, bool with_twin, std::vector<std::string>& failures) const;
 
  private:
   static std::span<const double> row_of(const std::vector<double>& all, int64_t columns,
                                         int64_t row) {
     return std::span(all).subspan(static_cast<size_t>(row * columns), static_cast<size_t>(columns));
   }
-  std::vector<double> run(Role role, Backend& backend, std::span<const double> x) const;
+  RowCase(Rig& rig, const RowOperation& operation, std::vector<double> x)
+      : rig_(rig),
+        operation_(operation),
+        num_rows_(static_cast<int64_t>(x.size()) / operation.in_columns),
+        x_(std::move(x)) {}
+  Result<std::vector<double>> run(Role role, Backend& backend, std::span<const double> x) const;
 
   Rig& rig_;
   const RowOperation& operation_;
@@ -58,8 +62,8 @@ class RowCase {
 /// Compares the sampled rows of a case with the oracle, whose operation has all columns.
 /// budget(row, column, want).
 using RowBudget = std::function<double(int64_t row, size_t column, double want)>;
-ErrorSummary compare_rows(const RowCase& rows, const RowOperation& operation,
-                          std::span<const int64_t> sampled, const RowBudget& budget);
+Result<ErrorSummary> compare_rows(const RowCase& rows, const RowOperation& operation,
+                                  std::span<const int64_t> sampled, const RowBudget& budget);
 
 /// Where the contract says at which points a device with bfloat16 activations rounds: adds
 /// "rounding points" if more than 2 % of the sampled elements differ from `stored(row, column)`.

@@ -6,6 +6,8 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <new>
+#include <system_error>
 #include <thread>
 
 #include "verify/faults/faulty_backend.h"
@@ -67,33 +69,60 @@ Result<std::vector<OperationCases>> chosen_operations(const SuiteOptions& option
   return chosen;
 }
 
-/// Takes groups from a common list until it is empty or a worker has failed.
+/// Takes groups from a common list until it is empty or a worker has failed. A worker is a thread,
+/// and so the end of the way for std::bad_alloc.
 class Workers {
  public:
   Workers(const std::vector<CaseGroup>& groups, const SuiteProgress& progress)
       : groups_(groups), progress_(progress), results_(groups.size()) {}
 
-  void work(const WorkerBackends& backends) {
-    Rig rig(*backends.device, *backends.twin, *backends.oracle, backends.host);
+  /// With each one's backends; the first worker is the calling thread. Where the system gives no
+  /// more threads, those that are there do all of it.
+  void work(const std::vector<WorkerBackends>& by_worker) {
+    std::vector<std::jthread> threads;
+    threads.reserve(by_worker.size());
     try {
-      for (size_t i = next_++; i < groups_.size() && !failed_; i = next_++) {
-        groups_[i].run(rig, [&](CaseResult result) { results_[i].push_back(std::move(result)); });
-        const std::scoped_lock lock(mutex_);
-        if (progress_) progress_(++num_done_, groups_.size());
+      for (size_t i = 1; i < by_worker.size(); ++i) {
+        threads.emplace_back([this, &by_worker, i] { work_alone(by_worker[i]); });
       }
-    } catch (const std::exception& error) {
-      const std::scoped_lock lock(mutex_);
-      failed_ = true;
-      error_ = error.what();
+    } catch (const std::system_error&) {
     }
+    work_alone(by_worker[0]);
   }
 
   Result<std::vector<std::vector<CaseResult>>> results() && {
-    if (failed_) return Error{ErrorCode::kOutOfMemory, error_};
+    if (failed_) return error_;
     return std::move(results_);
   }
 
  private:
+  void work_alone(const WorkerBackends& backends) {
+    Rig rig(*backends.device, *backends.twin, *backends.oracle, backends.host);
+    try {
+      const Result<void> done = run_groups(rig);
+      if (!done) fail(done.error());
+    } catch (const std::bad_alloc&) {
+      fail({ErrorCode::kOutOfMemory, "out of memory"});
+    }
+  }
+
+  Result<void> run_groups(Rig& rig) {
+    for (size_t i = next_++; i < groups_.size() && !failed_; i = next_++) {
+      const auto keep = [&](CaseResult result) { results_[i].push_back(std::move(result)); };
+      ERNIE_TRY_VOID(groups_[i].run(rig, keep));
+      const std::scoped_lock lock(mutex_);
+      if (progress_) progress_(++num_done_, groups_.size());
+    }
+    return {};
+  }
+
+  /// Of several errors the first is told.
+  void fail(Error error) {
+    const std::scoped_lock lock(mutex_);
+    if (!failed_) error_ = std::move(error);
+    failed_ = true;
+  }
+
   const std::vector<CaseGroup>& groups_;
   const SuiteProgress& progress_;
   std::vector<std::vector<CaseResult>> results_;
@@ -101,7 +130,7 @@ class Workers {
   std::atomic<bool> failed_{false};
   std::mutex mutex_;
   size_t num_done_ = 0;
-  std::string error_;
+  Error error_;
 };
 
 }  // namespace
@@ -139,12 +168,7 @@ Result<SuiteResults> run_suite(const SuiteOptions& options, const SuiteProgress&
     results.operations.push_back({operation.name, {}});
   }
   Workers workers(groups, progress);
-  std::vector<std::thread> threads;
-  for (size_t i = 1; i < by_worker.size(); ++i) {
-    threads.emplace_back([&, i] { workers.work(by_worker[i]); });
-  }
-  workers.work(by_worker[0]);
-  for (std::thread& thread : threads) thread.join();
+  workers.work(by_worker);
   ERNIE_TRY(auto by_group, std::move(workers).results());
   for (size_t i = 0; i < groups.size(); ++i) {
     const auto op = std::ranges::find(results.operations, groups[i].op, &OperationResults::op);

@@ -233,13 +233,17 @@ ErrorSummary compare(const Scene& scene, const std::vector<SceneQuery>& sampled,
   return meter.summary();
 }
 
-void run_attention(const Plan& plan, const AttentionCase& c, Rig& rig, const CaseSink& sink) {
+Result<void> run_attention(const Plan& plan, const AttentionCase& c, Rig& rig,
+                           const CaseSink& sink) {
   Random random(c.seed);
   const Scene scene = make_scene(c, plan.act, random);
-  const PlacedScene placed(scene, rig.device(), plan.act, DType::kF64, c.block_size, random.bits());
-  const std::vector<double> got = placed.run();
+  ERNIE_TRY(const PlacedScene placed, PlacedScene::place(scene, rig.device(), plan.act, DType::kF64,
+                                                         c.block_size, random.bits()));
+  ERNIE_TRY(const std::vector<double> got, placed.run());
   const std::vector<SceneQuery> sampled = sampled_queries(scene, random);
-  const PlacedScene truth(scene, rig.oracle(), DType::kF64, plan.store, 16, random.bits());
+  ERNIE_TRY(const PlacedScene truth,
+            PlacedScene::place(scene, rig.oracle(), DType::kF64, plan.store, 16, random.bits()));
+  ERNIE_TRY(const std::vector<double> want, truth.run(sampled));
 
   CaseResult result{.op = "attention",
                     .shape = describe(c.layout, c.block_size, c.sequences),
@@ -248,22 +252,23 @@ void run_attention(const Plan& plan, const AttentionCase& c, Rig& rig, const Cas
                     .tolerance = {.emax = 1.5, .erms = 0.75}};
   // Of few keys one can have all the weight, or each the same: then nothing need be rounded.
   const bool inexact = std::ranges::any_of(sampled, [](const auto& q) { return q.num_keys > 8; });
-  result.error = compare(scene, sampled, got, truth.run(sampled), plan, random);
+  result.error = compare(scene, sampled, got, want, plan, random);
   result.failures = failed_checks(result.error, result.tolerance, inexact);
   const SceneQuery& alone = sampled.back();
   const std::vector<int64_t> row{alone.row};
-  if (!same_bits(placed.run({alone}), rows_of(got, c.layout.q_size(), row))) {
+  ERNIE_TRY(const std::vector<double> alone_got, placed.run({alone}));
+  if (!same_bits(alone_got, rows_of(got, c.layout.q_size(), row))) {
     result.failures.emplace_back("batch invariance");
   }
-  const int64_t other_block_size = c.block_size == 16 ? 5 : 16;
-  if (scene.num_tokens() % 3 == 1 &&
-      !same_bits(
-          PlacedScene(scene, rig.twin(), plan.act, DType::kF64, other_block_size, random.bits())
-              .run(),
-          got)) {
-    result.failures.emplace_back("threads and blocks");
+  if (scene.num_tokens() % 3 == 1) {
+    const int64_t other_block_size = c.block_size == 16 ? 5 : 16;
+    ERNIE_TRY(const PlacedScene twin, PlacedScene::place(scene, rig.twin(), plan.act, DType::kF64,
+                                                         other_block_size, random.bits()));
+    ERNIE_TRY(const std::vector<double> twin_got, twin.run());
+    if (!same_bits(twin_got, got)) result.failures.emplace_back("threads and blocks");
   }
   sink(std::move(result));
+  return {};
 }
 
 std::vector<SceneSequence> random_sequences(int64_t most, Random& random) {

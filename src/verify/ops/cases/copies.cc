@@ -48,32 +48,36 @@ CaseResult describe(std::string_view op, const CopyCase& c) {
           .seed = c.seed};
 }
 
-void run_embed(const Plan& plan, const CopyCase& c, Rig& rig, const CaseSink& sink) {
+Result<void> run_embed(const Plan& plan, const CopyCase& c, Rig& rig, const CaseSink& sink) {
   Random random(c.seed);
   const std::vector<double> table = make_values(c.input, c.rows, c.columns, plan.store, random);
   const std::vector<int32_t> ids = random_rows(c, random);
   const HostMatrix tensor = host_matrix(table, {c.rows, c.columns}, plan.store);
-  const OperandPtr operand =
-      rig.device().prepare_matrix({&tensor, 1}, MatrixUse::kEmbedding).value();
-  const Array id_array = upload(rig.device(), ids, {c.count});
-  const Array out = poisoned(rig.device(), {c.count, c.columns}, plan.act);
+  ERNIE_TRY(const OperandPtr operand,
+            rig.device().prepare_matrix({&tensor, 1}, MatrixUse::kEmbedding));
+  ERNIE_TRY(const Array id_array, upload(rig.device(), ids, {c.count}));
+  ERNIE_TRY(const Array out, poisoned(rig.device(), {c.count, c.columns}, plan.act));
   rig.device().embed(id_array.tensor, *operand, 0, out.tensor);
+  ERNIE_TRY(const std::vector<double> got, download(rig.device(), out.tensor));
   CaseResult result = describe("embed", c);
-  compare_copy(download(rig.device(), out.tensor), table, ids, plan, result);
+  compare_copy(got, table, ids, plan, result);
   sink(std::move(result));
+  return {};
 }
 
-void run_gather_rows(const Plan& plan, const CopyCase& c, Rig& rig, const CaseSink& sink) {
+Result<void> run_gather_rows(const Plan& plan, const CopyCase& c, Rig& rig, const CaseSink& sink) {
   Random random(c.seed);
   const std::vector<double> x = make_values(c.input, c.rows, c.columns, plan.act, random);
   const std::vector<int32_t> rows = random_rows(c, random);
-  const Array source = upload(rig.device(), x, {c.rows, c.columns}, plan.act);
-  const Array row_array = upload(rig.device(), rows, {c.count});
-  const Array out = poisoned(rig.device(), {c.count, c.columns}, plan.act);
+  ERNIE_TRY(const Array source, upload(rig.device(), x, {c.rows, c.columns}, plan.act));
+  ERNIE_TRY(const Array row_array, upload(rig.device(), rows, {c.count}));
+  ERNIE_TRY(const Array out, poisoned(rig.device(), {c.count, c.columns}, plan.act));
   rig.device().gather_rows(source.tensor, row_array.tensor, out.tensor);
+  ERNIE_TRY(const std::vector<double> got, download(rig.device(), out.tensor));
   CaseResult result = describe("gather_rows", c);
-  compare_copy(download(rig.device(), out.tensor), x, rows, plan, result);
+  compare_copy(got, x, rows, plan, result);
   sink(std::move(result));
+  return {};
 }
 
 std::vector<CopyCase> make_cases(const Plan& plan, bool is_embed) {

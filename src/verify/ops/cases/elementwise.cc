@@ -47,13 +47,15 @@ std::vector<double> gate_values(const ElementwiseCase& c, DType act, Random& ran
   return both;
 }
 
-void run_silu_mul(const Plan& plan, const ElementwiseCase& c, Rig& rig, const CaseSink& sink) {
+Result<void> run_silu_mul(const Plan& plan, const ElementwiseCase& c, Rig& rig,
+                          const CaseSink& sink) {
   Random random(c.seed);
   const RowOperation operation{
       2 * c.width, c.width, plan.act, plan.act,
       [](Role, Backend& b, const Tensor& x, const Tensor& y) { b.silu_mul(x, y); }};
-  const RowCase rows(rig, operation,
-                     c.every_gate ? every_gate(c) : gate_values(c, plan.act, random));
+  ERNIE_TRY(const RowCase rows,
+            RowCase::run(rig, operation,
+                         c.every_gate ? every_gate(c) : gate_values(c, plan.act, random)));
   CaseResult result{.op = "silu_mul",
                     .shape = fmt::format("T {}, I {}", c.tokens, c.width),
                     .input = c.every_gate
@@ -65,11 +67,12 @@ void run_silu_mul(const Plan& plan, const ElementwiseCase& c, Rig& rig, const Ca
   const double unit = unit_roundoff(plan.act) + 4 * unit_roundoff(DType::kF32);
   const std::vector<int64_t> sampled =
       sample_indices(c.tokens, c.every_gate ? c.tokens : 6, random);
-  result.error = compare_rows(rows, operation, sampled, [&](int64_t row, size_t i, double want) {
+  const auto budget = [&](int64_t row, size_t i, double want) {
     const double up = rows.x_row(row)[static_cast<size_t>(c.width) + i];
     return unit * std::abs(want) + kSiluFloor * std::abs(up) +
            half_smallest(plan.act) * (2 + std::abs(up));
-  });
+  };
+  ERNIE_TRY(result.error, compare_rows(rows, operation, sampled, budget));
   result.failures =
       failed_checks(result.error, result.tolerance, is_inexact(c.input) && c.width >= 64);
   if (plan.act == DType::kBF16) {
@@ -80,11 +83,23 @@ void run_silu_mul(const Plan& plan, const ElementwiseCase& c, Rig& rig, const Ca
     };
     check_rounding_points(rows, sampled, stored, result.failures);
   }
-  rows.check_bits(sampled[sampled.size() / 2], c.tokens % 2 == 1, result.failures);
+  ERNIE_TRY_VOID(rows.check_bits(sampled[sampled.size() / 2], c.tokens % 2 == 1, result.failures));
   sink(std::move(result));
+  return {};
 }
 
-void run_add(const Plan& plan, const ElementwiseCase& c, Rig& rig, const CaseSink& sink) {
+Result<std::vector<double>> add_on(Backend& backend, std::span<const double> x,
+                                   std::span<const double> y, const Shape& shape, DType act,
+                                   bool in_place) {
+  ERNIE_TRY(const Array left, upload(backend, x, shape, act));
+  ERNIE_TRY(const Array right, upload(backend, y, shape, act));
+  ERNIE_TRY(const Array fresh, poisoned(backend, shape, act));
+  const Tensor& out = in_place ? left.tensor : fresh.tensor;
+  backend.add(left.tensor, right.tensor, out);
+  return download(backend, out);
+}
+
+Result<void> run_add(const Plan& plan, const ElementwiseCase& c, Rig& rig, const CaseSink& sink) {
   Random random(c.seed);
   const auto values = [&] {
     std::vector<double> x = make_values(c.input, c.tokens, c.width, plan.act, random);
@@ -92,19 +107,11 @@ void run_add(const Plan& plan, const ElementwiseCase& c, Rig& rig, const CaseSin
     return x;
   };
   const std::vector<double> x = values(), y = values();
-  const Shape shape{c.tokens, c.width};
   const bool in_place = random.chance(0.5);
-  const Array left = upload(rig.device(), x, shape, plan.act);
-  const Array right = upload(rig.device(), y, shape, plan.act);
-  const Array out = in_place ? left : poisoned(rig.device(), shape, plan.act);
-  rig.device().add(left.tensor, right.tensor, out.tensor);
-  const std::vector<double> got = download(rig.device(), out.tensor);
-
-  const Array oracle_left = upload(rig.oracle(), x, shape, DType::kF64);
-  const Array oracle_right = upload(rig.oracle(), y, shape, DType::kF64);
-  const Array oracle_out = poisoned(rig.oracle(), shape, DType::kF64);
-  rig.oracle().add(oracle_left.tensor, oracle_right.tensor, oracle_out.tensor);
-  const std::vector<double> want = download(rig.oracle(), oracle_out.tensor);
+  ERNIE_TRY(const std::vector<double> got,
+            add_on(rig.device(), x, y, {c.tokens, c.width}, plan.act, in_place));
+  ERNIE_TRY(const std::vector<double> want,
+            add_on(rig.oracle(), x, y, {c.tokens, c.width}, DType::kF64, false));
 
   CaseResult result{.op = "add",
                     .shape = fmt::format("T {}, H {}", c.tokens, c.width),
@@ -119,6 +126,7 @@ void run_add(const Plan& plan, const ElementwiseCase& c, Rig& rig, const CaseSin
   result.error = meter.summary();
   result.failures = failed_checks(result.error, result.tolerance, false);
   sink(std::move(result));
+  return {};
 }
 
 std::vector<ElementwiseCase> make_cases(const Plan& plan, int64_t model_width) {

@@ -30,18 +30,22 @@ struct Projection {
 
 class ExpertWeights {
  public:
-  ExpertWeights(Rig& rig, const ExpertsGroup& g, const Plan& plan, Random& random)
-      : hidden_(g.hidden), width_(g.width) {
+  static Result<ExpertWeights> prepare(Rig& rig, const ExpertsGroup& g, const Plan& plan,
+                                       Random& random) {
+    ExpertWeights w;
+    w.hidden_ = g.hidden;
+    w.width_ = g.width;
     std::vector<ExpertMatrices> tensors;
     for (int64_t e = 0; e < g.experts; ++e) {
-      tensors.push_back({add(gate_, width_, hidden_, plan.store, random),
-                         add(up_, width_, hidden_, plan.store, random),
-                         add(down_, hidden_, width_, plan.store, random)});
+      tensors.push_back({add(w.gate_, w.width_, w.hidden_, plan.store, random),
+                         add(w.up_, w.width_, w.hidden_, plan.store, random),
+                         add(w.down_, w.hidden_, w.width_, plan.store, random)});
     }
-    const Shape shape{g.experts, hidden_, width_};
-    device_ = rig.device().prepare_experts(shape, tensors).value();
-    twin_ = rig.twin().prepare_experts(shape, tensors).value();
-    oracle_ = rig.oracle().prepare_experts(shape, tensors).value();
+    const Shape shape{g.experts, w.hidden_, w.width_};
+    ERNIE_TRY(w.device_, rig.device().prepare_experts(shape, tensors));
+    ERNIE_TRY(w.twin_, rig.twin().prepare_experts(shape, tensors));
+    ERNIE_TRY(w.oracle_, rig.oracle().prepare_experts(shape, tensors));
+    return w;
   }
 
   const Operand& device() const { return *device_; }
@@ -54,6 +58,7 @@ class ExpertWeights {
   const double* down(int32_t e, int64_t row) const { return at(down_, e, row * width_); }
 
  private:
+  ExpertWeights() = default;
   static HostMatrix add(Projection& to, int64_t rows, int64_t columns, DType store,
                         Random& random) {
     std::vector<double> w = make_values(InputClass::kNormal, rows, columns, store, random);
@@ -67,7 +72,7 @@ class ExpertWeights {
     return &p.of[static_cast<size_t>(e)][static_cast<size_t>(offset)];
   }
 
-  int64_t hidden_, width_;
+  int64_t hidden_ = 0, width_ = 0;
   Projection gate_, up_, down_;
   OperandPtr device_, twin_, oracle_;
 };
@@ -123,12 +128,12 @@ ExpertsInput make_input(const ExpertsGroup& g, int64_t tokens, InputClass input,
   return in;
 }
 
-std::vector<double> run(Backend& backend, const Operand& experts, const ExpertsInput& in,
-                        int64_t hidden, DType act) {
-  const Array x = upload(backend, in.x, {in.tokens, hidden}, act);
-  const Array ids = upload(backend, in.ids, {in.tokens, in.chosen});
-  const Array weights = upload(backend, in.weights, {in.tokens, in.chosen}, DType::kF32);
-  const Array out = poisoned(backend, {in.tokens, hidden}, act);
+Result<std::vector<double>> run(Backend& backend, const Operand& experts, const ExpertsInput& in,
+                                int64_t hidden, DType act) {
+  ERNIE_TRY(const Array x, upload(backend, in.x, {in.tokens, hidden}, act));
+  ERNIE_TRY(const Array ids, upload(backend, in.ids, {in.tokens, in.chosen}));
+  ERNIE_TRY(const Array weights, upload(backend, in.weights, {in.tokens, in.chosen}, DType::kF32));
+  ERNIE_TRY(const Array out, poisoned(backend, {in.tokens, hidden}, act));
   backend.experts(x.tensor, ids.tensor, weights.tensor, experts, 0, out.tensor);
   return download(backend, out.tensor);
 }
@@ -205,14 +210,16 @@ std::vector<double> token_budgets(const ExpertWeights& w, const ExpertsInput& in
   return budgets;
 }
 
-ErrorSummary compare(const ExpertWeights& w, const ExpertsInput& in, const Plan& plan, Rig& rig,
-                     const std::vector<double>& got, const std::vector<int64_t>& sampled,
-                     const std::vector<int64_t>& columns) {
+Result<ErrorSummary> compare(const ExpertWeights& w, const ExpertsInput& in, const Plan& plan,
+                             Rig& rig, const std::vector<double>& got,
+                             const std::vector<int64_t>& sampled,
+                             const std::vector<int64_t>& columns) {
   ErrorMeter meter(plan.act);
   for (const int64_t token : sampled) {
     const std::vector<int64_t> row{token};
     const ExpertsInput one = in.of_tokens(row, w.hidden());
-    const std::vector<double> all = run(rig.oracle(), w.oracle(), one, w.hidden(), DType::kF64);
+    ERNIE_TRY(const std::vector<double> all,
+              run(rig.oracle(), w.oracle(), one, w.hidden(), DType::kF64));
     std::vector<double> want;
     for (const int64_t c : columns) want.push_back(all[static_cast<size_t>(c)]);
     const std::vector<double> budgets = token_budgets(w, one, columns, want, plan.act);
@@ -224,48 +231,52 @@ ErrorSummary compare(const ExpertWeights& w, const ExpertsInput& in, const Plan&
   return meter.summary();
 }
 
-void run_experts_case(const Plan& plan, const ExpertsGroup& g, const ExpertWeights& w,
-                      int64_t tokens, InputClass input, Rig& rig, CaseResult& result) {
+Result<void> run_experts_case(const Plan& plan, const ExpertsGroup& g, const ExpertWeights& w,
+                              int64_t tokens, InputClass input, Rig& rig, CaseResult& result) {
   Random random(result.seed);
   const auto dispatch = static_cast<Dispatch>(random.below(4));
   result.input = fmt::format("{}, dispatch {}", input_class_name(input),
                              kDispatchNames[static_cast<size_t>(dispatch)]);
   const ExpertsInput in = make_input(g, tokens, input, dispatch, plan.act, random);
-  const std::vector<double> got = run(rig.device(), w.device(), in, g.hidden, plan.act);
+  ERNIE_TRY(const std::vector<double> got, run(rig.device(), w.device(), in, g.hidden, plan.act));
   const bool large = g.hidden * g.width > 100'000;
   const std::vector<int64_t> sampled = sample_indices(tokens, large ? 1 : 3, random);
   const std::vector<int64_t> columns = sample_indices(g.hidden, 32, random);
   result.tolerance =
       plan.act == DType::kBF16 ? Tolerance{.emax = 2.5, .erms = 1.0} : Tolerance{1.5, 0.5};
-  result.error = compare(w, in, plan, rig, got, sampled, columns);
+  ERNIE_TRY(result.error, compare(w, in, plan, rig, got, sampled, columns));
   result.failures =
       failed_checks(result.error, result.tolerance, is_inexact(input) && g.hidden >= 64);
   const std::vector<int64_t> alone{sampled.back()};
-  if (!same_bits(run(rig.device(), w.device(), in.of_tokens(alone, g.hidden), g.hidden, plan.act),
-                 rows_of(got, g.hidden, alone))) {
+  ERNIE_TRY(const std::vector<double> alone_got,
+            run(rig.device(), w.device(), in.of_tokens(alone, g.hidden), g.hidden, plan.act));
+  if (!same_bits(alone_got, rows_of(got, g.hidden, alone))) {
     result.failures.emplace_back("batch invariance");
   }
-  if (tokens % 2 == 1 && !same_bits(run(rig.twin(), w.twin(), in, g.hidden, plan.act), got)) {
-    result.failures.emplace_back("threads");
+  if (tokens % 2 == 1) {
+    ERNIE_TRY(const std::vector<double> twin, run(rig.twin(), w.twin(), in, g.hidden, plan.act));
+    if (!same_bits(twin, got)) result.failures.emplace_back("threads");
   }
   const bool finite = input == InputClass::kNonfinite ||
                       std::ranges::all_of(got, [](double y) { return std::isfinite(y); });
   if (!finite) result.failures.emplace_back("nonfinite");
+  return {};
 }
 
-void run_group(const ExpertsGroup& g, const Plan& plan, Rig& rig, const CaseSink& sink) {
+Result<void> run_group(const ExpertsGroup& g, const Plan& plan, Rig& rig, const CaseSink& sink) {
   Random random(g.seed);
-  const ExpertWeights weights(rig, g, plan, random);
+  ERNIE_TRY(const ExpertWeights weights, ExpertWeights::prepare(rig, g, plan, random));
   for (const int64_t tokens : g.token_counts) {
     for (const InputClass input : g.inputs) {
       CaseResult result{.op = "experts",
                         .shape = fmt::format("T {}, top {} of {}, H {}, I {} ({})", tokens,
                                              g.chosen, g.experts, g.hidden, g.width, g.name),
                         .seed = random.bits()};
-      run_experts_case(plan, g, weights, tokens, input, rig, result);
+      ERNIE_TRY_VOID(run_experts_case(plan, g, weights, tokens, input, rig, result));
       sink(std::move(result));
     }
   }
+  return {};
 }
 
 std::vector<ExpertsGroup> make_groups(const Plan& plan) {
@@ -312,7 +323,7 @@ std::vector<CaseGroup> experts_groups(const Plan& plan) {
   std::vector<CaseGroup> result;
   for (const ExpertsGroup& group : make_groups(plan)) {
     result.push_back({"experts", [group, plan](Rig& rig, const CaseSink& sink) {
-                        run_group(group, plan, rig, sink);
+                        return run_group(group, plan, rig, sink);
                       }});
   }
   return result;

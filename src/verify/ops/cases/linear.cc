@@ -59,24 +59,18 @@ std::vector<LinearShape> odd_shapes() {
 /// A matrix on all three backends, the oracle having only the sampled columns of the output.
 class Weights {
  public:
-  Weights(Rig& rig, const LinearShape& shape, const Plan& plan, InputClass input, Random& random)
-      : in_(shape.in),
-        out_(shape.out),
-        store_(shape.use == MatrixUse::kRouter ? DType::kF32 : plan.store),
-        values_(make_values(input, out_, in_, store_, random)) {
-    // Outputs of about the size of the inputs, as in the model; exact classes stay exact.
-    if (!is_exact(input)) {
-      const double scale = std::exp2(-std::floor(std::log2(static_cast<double>(in_)) / 2));
-      for (double& w : values_) w *= scale;
-    }
-    const HostMatrix tensor = host_matrix(values_, {out_, in_}, store_);
-    device_ = rig.device().prepare_matrix({&tensor, 1}, shape.use).value();
-    twin_ = rig.twin().prepare_matrix({&tensor, 1}, shape.use).value();
-    columns_ = sample_indices(out_, out_ * in_ <= 40'000 ? out_ : 24, random);
+  static Result<Weights> prepare(Rig& rig, const LinearShape& shape, const Plan& plan,
+                                 InputClass input, Random& random) {
+    Weights w(shape, plan, input, random);
+    const HostMatrix tensor = host_matrix(w.values_, {w.out_, w.in_}, w.store_);
+    ERNIE_TRY(w.device_, rig.device().prepare_matrix({&tensor, 1}, shape.use));
+    ERNIE_TRY(w.twin_, rig.twin().prepare_matrix({&tensor, 1}, shape.use));
+    w.columns_ = sample_indices(w.out_, w.out_ * w.in_ <= 40'000 ? w.out_ : 24, random);
     const HostMatrix sampled =
-        host_matrix(rows_of(values_, in_, columns_), {num_columns(), in_}, store_);
-    oracle_ = rig.oracle().prepare_matrix({&sampled, 1}, shape.use).value();
-    project(random);
+        host_matrix(rows_of(w.values_, w.in_, w.columns_), {w.num_columns(), w.in_}, w.store_);
+    ERNIE_TRY(w.oracle_, rig.oracle().prepare_matrix({&sampled, 1}, shape.use));
+    w.project(random);
+    return w;
   }
 
   const Operand& of(Role role) const {
@@ -95,6 +89,16 @@ class Weights {
   const std::vector<double>& squares() const { return squares_; }
 
  private:
+  Weights(const LinearShape& shape, const Plan& plan, InputClass input, Random& random)
+      : in_(shape.in),
+        out_(shape.out),
+        store_(shape.use == MatrixUse::kRouter ? DType::kF32 : plan.store),
+        values_(make_values(input, out_, in_, store_, random)) {
+    // Outputs of about the size of the inputs, as in the model; exact classes stay exact.
+    if (is_exact(input)) return;
+    const double scale = std::exp2(-std::floor(std::log2(static_cast<double>(in_)) / 2));
+    for (double& w : values_) w *= scale;
+  }
   void project(Random& random) {
     signs_.resize(static_cast<size_t>(out_));
     for (double& sign : signs_) sign = random.chance(0.5) ? 1 : -1;
@@ -121,14 +125,14 @@ class Weights {
 /// One input matrix, its products on device and oracle, and what is checked about them.
 class LinearCase {
  public:
-  LinearCase(Rig& rig, const Weights& weights, const RowOperation& operation, InputClass input,
-             std::vector<double> x, Random& random)
-      : w_(weights), operation_(operation), input_(input), rows_(rig, operation, std::move(x)) {
+  LinearCase(const Weights& weights, const RowOperation& operation, InputClass input, RowCase rows,
+             Random& random)
+      : w_(weights), operation_(operation), input_(input), rows_(std::move(rows)) {
     const int64_t all = rows_.num_rows() * w_.num_columns() * w_.in();
     sampled_ = sample_indices(rows_.num_rows(), all <= kMaxOracleMacs ? all : 6, random);
   }
 
-  void check(CaseResult& result, bool exact_weights, bool with_twin) const {
+  Result<void> check(CaseResult& result, bool exact_weights, bool with_twin) const {
     const bool exact = exact_weights && is_exact(input_);
     if (!exact) {
       result.tolerance =
@@ -136,11 +140,11 @@ class LinearCase {
     } else {
       result.tolerance = {0, 0};
     }
-    result.error = compare();
+    ERNIE_TRY(result.error, compare());
     result.failures =
         failed_checks(result.error, result.tolerance, is_inexact(input_) && w_.in() >= 64);
     if (!exact && !projection_holds()) result.failures.emplace_back("projection");
-    rows_.check_bits(sampled_[sampled_.size() / 2], with_twin, result.failures);
+    return rows_.check_bits(sampled_[sampled_.size() / 2], with_twin, result.failures);
   }
 
   static constexpr int64_t kMaxOracleMacs = 1'500'000;
@@ -156,9 +160,9 @@ class LinearCase {
            (depth + 1) * half_smallest(DType::kF32);
   }
 
-  ErrorSummary compare() const {
+  Result<ErrorSummary> compare() const {
     const auto num_columns = static_cast<size_t>(w_.num_columns());
-    const std::vector<double> want = rows_.oracle_rows(sampled_, w_.num_columns());
+    ERNIE_TRY(const std::vector<double> want, rows_.oracle_rows(sampled_, w_.num_columns()));
     ErrorMeter meter(operation_.out);
     for (size_t r = 0; r < sampled_.size(); ++r) {
       const int64_t row = sampled_[r];
@@ -213,9 +217,10 @@ struct LinearGroup {
   uint64_t seed;
 };
 
-void run_group(const LinearGroup& group, Rig& rig, const CaseSink& sink) {
+Result<void> run_group(const LinearGroup& group, Rig& rig, const CaseSink& sink) {
   Random random(group.seed);
-  const Weights weights(rig, group.shape, group.plan, group.weights, random);
+  ERNIE_TRY(const Weights weights,
+            Weights::prepare(rig, group.shape, group.plan, group.weights, random));
   const DType out = group.shape.use == MatrixUse::kRouter ? DType::kF32 : group.plan.act;
   const RowOperation operation{weights.in(), weights.out(), group.plan.act, out,
                                [&](Role role, Backend& backend, const Tensor& x, const Tensor& y) {
@@ -233,11 +238,13 @@ void run_group(const LinearGroup& group, Rig& rig, const CaseSink& sink) {
       }
       Random own(result.seed);
       std::vector<double> x = make_values(input, tokens, weights.in(), group.plan.act, own);
-      LinearCase(rig, weights, operation, input, std::move(x), own)
-          .check(result, is_exact(group.weights), tokens % 3 == 0 || tokens == 1);
+      ERNIE_TRY(RowCase rows, RowCase::run(rig, operation, std::move(x)));
+      const LinearCase linear(weights, operation, input, std::move(rows), own);
+      ERNIE_TRY_VOID(linear.check(result, is_exact(group.weights), tokens % 3 == 0 || tokens == 1));
       sink(std::move(result));
     }
   }
+  return {};
 }
 
 constexpr InputClass kAllInputs[] = {
@@ -299,8 +306,9 @@ std::vector<CaseGroup> linear_groups(const Plan& plan) {
   }
   std::vector<CaseGroup> result;
   for (const LinearGroup& group : groups) {
-    result.push_back(
-        {"linear", [group](Rig& rig, const CaseSink& sink) { run_group(group, rig, sink); }});
+    result.push_back({"linear", [group](Rig& rig, const CaseSink& sink) {
+                        return run_group(group, rig, sink);
+                      }});
   }
   return result;
 }

@@ -83,7 +83,7 @@ void check_token(const RowTruth& truth, const TokenLogprob& got, int32_t id, int
   }
 }
 
-void run_case(const Plan&, const LogSoftmaxCase& c, Rig& rig, const CaseSink& sink) {
+Result<void> run_case(const Plan&, const LogSoftmaxCase& c, Rig& rig, const CaseSink& sink) {
   Random random(c.seed);
   const std::vector<float> logits = make_logits(c, random);
   const RowTruth truth(logits);
@@ -107,6 +107,7 @@ void run_case(const Plan&, const LogSoftmaxCase& c, Rig& rig, const CaseSink& si
     result.failures.push_back(std::move(name));
   }
   sink(std::move(result));
+  return {};
 }
 
 std::vector<LogSoftmaxCase> make_cases(const Plan& plan) {

@@ -21,15 +21,16 @@ struct RmsNormCase {
   uint64_t seed;
 };
 
-void run_case(const Plan& plan, const RmsNormCase& c, Rig& rig, const CaseSink& sink) {
+Result<void> run_case(const Plan& plan, const RmsNormCase& c, Rig& rig, const CaseSink& sink) {
   Random random(c.seed);
   const std::vector<double> weight =
       make_values(InputClass::kNormal, 1, c.width, plan.store, random);
   const HostMatrix tensor = host_matrix(weight, {c.width}, plan.store);
-  const auto prepare = [&](Backend& b) {
-    return b.prepare_vector(tensor, VectorUse::kNorm).value();
-  };
-  const OperandPtr operands[] = {prepare(rig.device()), prepare(rig.twin()), prepare(rig.oracle())};
+  OperandPtr operands[3];
+  for (const Role role : {Role::kDevice, Role::kTwin, Role::kOracle}) {
+    ERNIE_TRY(operands[static_cast<size_t>(role)],
+              rig.of(role).prepare_vector(tensor, VectorUse::kNorm));
+  }
   const RowOperation operation{c.width, c.width, plan.act, plan.act,
                                [&](Role role, Backend& backend, const Tensor& x, const Tensor& y) {
                                  backend.rms_norm(x, *operands[static_cast<size_t>(role)], c.eps,
@@ -37,7 +38,7 @@ void run_case(const Plan& plan, const RmsNormCase& c, Rig& rig, const CaseSink& 
                                }};
   std::vector<double> x = make_values(c.input, c.tokens, c.width, plan.act, random);
   for (double& v : x) v = round_to(plan.act, v * c.scale);
-  const RowCase rows(rig, operation, std::move(x));
+  ERNIE_TRY(const RowCase rows, RowCase::run(rig, operation, std::move(x)));
 
   CaseResult result{
       .op = "rms_norm",
@@ -48,10 +49,11 @@ void run_case(const Plan& plan, const RmsNormCase& c, Rig& rig, const CaseSink& 
   const double u_acc = unit_roundoff(DType::kF32) * std::sqrt(static_cast<double>(c.width) + 8);
   const double floor = half_smallest(plan.act);
   const std::vector<int64_t> sampled = sample_indices(c.tokens, 6, random);
-  result.error = compare_rows(rows, operation, sampled, [&](int64_t, size_t column, double want) {
+  const auto budget = [&](int64_t, size_t column, double want) {
     return (unit_roundoff(plan.act) + u_acc) * std::abs(want) +
            floor * (2 + std::abs(weight[column]));
-  });
+  };
+  ERNIE_TRY(result.error, compare_rows(rows, operation, sampled, budget));
   result.failures =
       failed_checks(result.error, result.tolerance, is_inexact(c.input) && c.width >= 64);
   if (plan.act == DType::kBF16) {
@@ -68,8 +70,9 @@ void run_case(const Plan& plan, const RmsNormCase& c, Rig& rig, const CaseSink& 
     };
     check_rounding_points(rows, sampled, stored, result.failures);
   }
-  rows.check_bits(sampled[sampled.size() / 2], c.tokens % 2 == 1, result.failures);
+  ERNIE_TRY_VOID(rows.check_bits(sampled[sampled.size() / 2], c.tokens % 2 == 1, result.failures));
   sink(std::move(result));
+  return {};
 }
 
 std::vector<RmsNormCase> make_cases(const Plan& plan) {

@@ -19,13 +19,13 @@ struct RopeCase {
   uint64_t seed;
 };
 
-std::vector<double> make_table(Backend& backend, const std::vector<int32_t>& positions,
-                               double theta, int64_t head_dim, Array& table) {
+Result<Array> make_table(Backend& backend, const std::vector<int32_t>& positions, double theta,
+                         int64_t head_dim) {
   const auto count = static_cast<int64_t>(positions.size());
-  const Array ids = upload(backend, positions, {count});
-  table = poisoned(backend, {count, head_dim / 2, 2}, DType::kF32);
+  ERNIE_TRY(const Array ids, upload(backend, positions, {count}));
+  ERNIE_TRY(Array table, poisoned(backend, {count, head_dim / 2, 2}, DType::kF32));
   backend.rope_table(ids.tensor, theta, table.tensor);
-  return download(backend, table.tensor);
+  return table;
 }
 
 CaseResult describe(std::string_view op, const RopeCase& c) {
@@ -37,12 +37,12 @@ CaseResult describe(std::string_view op, const RopeCase& c) {
           .seed = c.seed};
 }
 
-void run_rope_table(const Plan&, const RopeCase& c, Rig& rig, const CaseSink& sink) {
-  Array device_table, oracle_table;
+Result<void> run_rope_table(const Plan&, const RopeCase& c, Rig& rig, const CaseSink& sink) {
   const int64_t dim = c.layout.head_dim;
-  const std::vector<double> got = make_table(rig.device(), c.positions, c.theta, dim, device_table);
-  const std::vector<double> want =
-      make_table(rig.oracle(), c.positions, c.theta, dim, oracle_table);
+  ERNIE_TRY(const Array table, make_table(rig.device(), c.positions, c.theta, dim));
+  ERNIE_TRY(const std::vector<double> got, download(rig.device(), table.tensor));
+  ERNIE_TRY(const Array oracle_table, make_table(rig.oracle(), c.positions, c.theta, dim));
+  ERNIE_TRY(const std::vector<double> want, download(rig.oracle(), oracle_table.tensor));
   CaseResult result = describe("rope_table", c);
   // Two units: sine and cosine of a library for float32 may be off by that much.
   result.tolerance = {.emax = 1, .erms = 0.5};
@@ -54,14 +54,16 @@ void run_rope_table(const Plan&, const RopeCase& c, Rig& rig, const CaseSink& si
   result.error = meter.summary();
   result.failures = failed_checks(result.error, result.tolerance, false);
   sink(std::move(result));
+  return {};
 }
 
-std::vector<double> run_rope(Backend& backend, const RopeCase& c, std::span<const double> qkv,
-                             const std::vector<int32_t>& positions, DType act) {
-  Array table;
-  make_table(backend, positions, c.theta, c.layout.head_dim, table);
-  const Array rows =
-      upload(backend, qkv, {static_cast<int64_t>(positions.size()), c.layout.row_size()}, act);
+Result<std::vector<double>> run_rope(Backend& backend, const RopeCase& c,
+                                     std::span<const double> qkv,
+                                     const std::vector<int32_t>& positions, DType act) {
+  ERNIE_TRY(const Array table, make_table(backend, positions, c.theta, c.layout.head_dim));
+  ERNIE_TRY(
+      const Array rows,
+      upload(backend, qkv, {static_cast<int64_t>(positions.size()), c.layout.row_size()}, act));
   backend.rope(rows.tensor, c.layout, table.tensor);
   return download(backend, rows.tensor);
 }
@@ -84,13 +86,14 @@ ErrorSummary compare_rotation(const RopeCase& c, const std::vector<double>& qkv,
   return meter.summary();
 }
 
-void run_rope_case(const Plan& plan, const RopeCase& c, Rig& rig, const CaseSink& sink) {
+Result<void> run_rope_case(const Plan& plan, const RopeCase& c, Rig& rig, const CaseSink& sink) {
   Random random(c.seed);
   const auto tokens = static_cast<int64_t>(c.positions.size());
   const int64_t width = c.layout.row_size();
   const std::vector<double> qkv = make_values(c.input, tokens, width, plan.act, random);
-  const std::vector<double> got = run_rope(rig.device(), c, qkv, c.positions, plan.act);
-  const std::vector<double> want = run_rope(rig.oracle(), c, qkv, c.positions, DType::kF64);
+  ERNIE_TRY(const std::vector<double> got, run_rope(rig.device(), c, qkv, c.positions, plan.act));
+  ERNIE_TRY(const std::vector<double> want,
+            run_rope(rig.oracle(), c, qkv, c.positions, DType::kF64));
   CaseResult result = describe("rope", c);
   result.tolerance = {.emax = 1.5, .erms = 0.75};
   result.error = compare_rotation(c, qkv, got, want, plan.act);
@@ -100,14 +103,17 @@ void run_rope_case(const Plan& plan, const RopeCase& c, Rig& rig, const CaseSink
   const int64_t row = random.below(tokens);
   const std::vector<int64_t> one{row};
   const std::vector<int32_t> position{c.positions[static_cast<size_t>(row)]};
-  if (!same_bits(run_rope(rig.device(), c, rows_of(qkv, width, one), position, plan.act),
-                 rows_of(got, width, one))) {
+  ERNIE_TRY(const std::vector<double> alone,
+            run_rope(rig.device(), c, rows_of(qkv, width, one), position, plan.act));
+  if (!same_bits(alone, rows_of(got, width, one))) {
     result.failures.emplace_back("batch invariance");
   }
-  if (tokens % 2 == 1 && !same_bits(run_rope(rig.twin(), c, qkv, c.positions, plan.act), got)) {
-    result.failures.emplace_back("threads");
+  if (tokens % 2 == 1) {
+    ERNIE_TRY(const std::vector<double> twin, run_rope(rig.twin(), c, qkv, c.positions, plan.act));
+    if (!same_bits(twin, got)) result.failures.emplace_back("threads");
   }
   sink(std::move(result));
+  return {};
 }
 
 struct Positions {

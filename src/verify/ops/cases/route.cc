@@ -81,14 +81,17 @@ std::vector<double> make_bias(const RouteCase& c, Random& random) {
   return bias;
 }
 
-Routing run_route(Backend& backend, const Operand& bias, std::span<const double> logits,
-                  const RouteCase& c) {
+Result<Routing> run_route(Backend& backend, const Operand& bias, std::span<const double> logits,
+                          const RouteCase& c) {
   const auto tokens = static_cast<int64_t>(logits.size()) / c.experts;
-  const Array in = upload(backend, logits, {tokens, c.experts}, DType::kF32);
-  const Array ids = poisoned(backend, {tokens, c.chosen}, DType::kI32);
-  const Array weights = poisoned(backend, {tokens, c.chosen}, DType::kF32);
+  ERNIE_TRY(const Array in, upload(backend, logits, {tokens, c.experts}, DType::kF32));
+  ERNIE_TRY(const Array ids, poisoned(backend, {tokens, c.chosen}, DType::kI32));
+  ERNIE_TRY(const Array weights, poisoned(backend, {tokens, c.chosen}, DType::kF32));
   backend.route(in.tensor, bias, kMoeNormMin, ids.tensor, weights.tensor);
-  return {download_ids(backend, ids.tensor), download(backend, weights.tensor)};
+  Routing routing;
+  ERNIE_TRY(routing.ids, download_ids(backend, ids.tensor));
+  ERNIE_TRY(routing.weights, download(backend, weights.tensor));
+  return routing;
 }
 
 /// One token's truth in double.
@@ -219,17 +222,18 @@ void check_tokens(const RouteCase& c, const std::vector<double>& logits,
   }
 }
 
-void run_route_case(const Plan&, const RouteCase& c, Rig& rig, const CaseSink& sink) {
+Result<void> run_route_case(const Plan&, const RouteCase& c, Rig& rig, const CaseSink& sink) {
   Random random(c.seed);
   const std::vector<double> logits = make_logits(c, random);
   const std::vector<double> bias = make_bias(c, random);
   const HostMatrix tensor = host_matrix(bias, {c.experts}, DType::kF32);
-  const auto prepare = [&](Backend& b) {
-    return b.prepare_vector(tensor, VectorUse::kRouterBias).value();
+  const auto route_on = [&](Role role, std::span<const double> some) -> Result<Routing> {
+    ERNIE_TRY(const OperandPtr operand,
+              rig.of(role).prepare_vector(tensor, VectorUse::kRouterBias));
+    return run_route(rig.of(role), *operand, some, c);
   };
-  const OperandPtr device_bias = prepare(rig.device());
-  const Routing got = run_route(rig.device(), *device_bias, logits, c);
-  const Routing want = run_route(rig.oracle(), *prepare(rig.oracle()), logits, c);
+  ERNIE_TRY(const Routing got, route_on(Role::kDevice, logits));
+  ERNIE_TRY(const Routing want, route_on(Role::kOracle, logits));
 
   CaseResult result{.op = "route",
                     .shape = fmt::format("T {}, top {} of {}", c.tokens, c.chosen, c.experts),
@@ -240,17 +244,17 @@ void run_route_case(const Plan&, const RouteCase& c, Rig& rig, const CaseSink& s
   check_tokens(c, logits, bias, got, want, result);
   const int64_t row = random.below(c.tokens);
   const std::vector<int64_t> one{row};
-  if (!same(run_route(rig.device(), *device_bias, rows_of(logits, c.experts, one), c),
-            row_of(got, row, c.chosen))) {
-    result.failures.emplace_back("batch invariance");
-  }
-  if (c.tokens % 2 == 1 && !same(run_route(rig.twin(), *prepare(rig.twin()), logits, c), got)) {
-    result.failures.emplace_back("threads");
+  ERNIE_TRY(const Routing alone, route_on(Role::kDevice, rows_of(logits, c.experts, one)));
+  if (!same(alone, row_of(got, row, c.chosen))) result.failures.emplace_back("batch invariance");
+  if (c.tokens % 2 == 1) {
+    ERNIE_TRY(const Routing twin, route_on(Role::kTwin, logits));
+    if (!same(twin, got)) result.failures.emplace_back("threads");
   }
   std::ranges::sort(result.failures);
   result.failures.erase(std::unique(result.failures.begin(), result.failures.end()),
                         result.failures.end());
   sink(std::move(result));
+  return {};
 }
 
 std::vector<RouteCase> make_cases(const Plan& plan) {

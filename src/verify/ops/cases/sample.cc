@@ -107,7 +107,7 @@ double chi_squared_deviation(const Distribution& d, const std::vector<int>& coun
   return (std::cbrt(statistic / freedom) - (1 - spread)) / std::sqrt(spread);
 }
 
-void run_case(const Plan&, const SampleCase& c, Rig& rig, const CaseSink& sink) {
+Result<void> run_case(const Plan&, const SampleCase& c, Rig& rig, const CaseSink& sink) {
   Random random(c.seed);
   std::vector<float> logits = make_logits(c.vocabulary, random);
   SamplingParams params = make_params(c.vocabulary, random);
@@ -159,6 +159,7 @@ void run_case(const Plan&, const SampleCase& c, Rig& rig, const CaseSink& sink) 
     if (deviation > 4.9) result.failures.emplace_back("frequencies");
   }
   sink(std::move(result));
+  return {};
 }
 
 std::vector<SampleCase> make_cases(const Plan& plan) {

@@ -54,18 +54,21 @@ ErrorSummary compare(const Scene& scene, const std::vector<double>& got, const P
   return meter.summary();
 }
 
-void run_store_kv(const Plan& plan, const StoreKvCase& c, Rig& rig, const CaseSink& sink) {
+Result<void> run_store_kv(const Plan& plan, const StoreKvCase& c, Rig& rig, const CaseSink& sink) {
   Random random(c.seed);
   const Scene scene = make_scene(c, plan.act, random);
-  const PlacedScene placed(scene, rig.device(), plan.act, DType::kF64, c.block_size, random.bits());
+  ERNIE_TRY(const PlacedScene placed, PlacedScene::place(scene, rig.device(), plan.act, DType::kF64,
+                                                         c.block_size, random.bits()));
+  ERNIE_TRY(const std::vector<double> got, placed.run());
   CaseResult result{.op = "store_kv",
                     .shape = describe(c.layout, c.block_size, scene.sequences),
                     .input = std::string(input_class_name(c.input)),
                     .seed = c.seed,
                     .tolerance = {0, 0}};
-  result.error = compare(scene, placed.run(), plan);
+  result.error = compare(scene, got, plan);
   result.failures = failed_checks(result.error, result.tolerance, false);
   sink(std::move(result));
+  return {};
 }
 
 std::vector<StoreKvCase> make_cases(const Plan& plan) {
