@@ -147,7 +147,7 @@ class Backend {
   /// NaN or +inf or of -inf alone, which has no token to choose.  logits [N, V] act; ids [N] I32.
   void argmax(const Tensor& logits, const Tensor& ids);
 
-  // ---- Fused operations: equal to what they compose -----------------------------------------
+  // ---- Fused operations: the bits of what they compose ---------------------------------------
 
   /// x = x + y, then out = rms_norm(x).  x, y, out [T, H] act.
   void add_rms_norm(const Tensor& x, const Tensor& y, const Operand& weight, float eps,

@@ -80,6 +80,8 @@ enum class Quirk {
   kNextRow,
   // argmax
   kUnusableTaken,
+  // add_rms_norm
+  kSumNotStored,
   // log_softmax and argmax
   kTailSkipped,
   kUniform,

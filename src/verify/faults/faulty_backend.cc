@@ -196,6 +196,50 @@ class FaultyBackend final : public Backend {
     });
   }
 
+  void do_add_rms_norm(const Tensor& x, const Tensor& y, const Operand& weight, float eps,
+                       const Tensor& out) override {
+    if (!is("add_rms_norm")) return real_->add_rms_norm(x, y, *kept(weight).real, eps, out);
+    if (fault_.quirk == Quirk::kSecondMissing) {
+      return real_->rms_norm(x, *kept(weight).real, eps, out);
+    }
+    compute([&]() -> Result<void> {
+      ERNIE_TRY(const Values before, download(*real_, x));
+      real_->add_rms_norm(x, y, *kept(weight).real, eps, out);
+      return fault_.quirk == Quirk::kSumNotStored ? write(x, before) : Result<void>();
+    });
+  }
+  void do_gate_up_silu(const Tensor& x, const Operand& gate_up, const Tensor& scratch,
+                       const Tensor& out) override {
+    real_->gate_up_silu(x, *kept(gate_up).real, scratch, out);
+    if (!is("gate_up_silu") || fault_.quirk == Quirk::kNone) return;
+    compute([&]() -> Result<void> {
+      real_->linear(x, *kept(gate_up).real, scratch);
+      ERNIE_TRY(const Values values, download(*real_, scratch));
+      return write(out, host::silu_mul(values, out.dim(1), mode(out)));
+    });
+  }
+  void do_moe(const Tensor& x, const MoeOperands& weights, const MoeScratch& scratch,
+              const Tensor& out) override {
+    const Operand& experts = *kept(weights.experts).real;
+    const MoeOperands real{.router = *kept(weights.router).real,
+                           .bias = *kept(weights.bias).real,
+                           .experts = experts,
+                           .first_expert = weights.first_expert,
+                           .norm_min = weights.norm_min};
+    real_->moe(x, real, scratch, out);
+    if (!is("moe") || fault_.quirk == Quirk::kNone) return;
+    compute([&]() -> Result<void> {
+      real_->linear(x, real.router, scratch.router_logits);
+      real_->route(scratch.router_logits, real.bias, real.norm_min, scratch.expert_ids,
+                   scratch.expert_weights);
+      ERNIE_TRY(std::vector<int32_t> ids, download_ids(*real_, scratch.expert_ids));
+      for (int32_t& id : ids) id = (id + 1) % static_cast<int32_t>(experts.dim(0));
+      real_->copy_in(ids.data(), scratch.expert_ids);
+      real_->experts(x, scratch.expert_ids, scratch.expert_weights, experts, real.first_expert,
+                     out);
+      return {};
+    });
+  }
   void do_argmax(const Tensor& logits, const Tensor& ids) override {
     if (!is("argmax")) return real_->argmax(logits, ids);
     compute([&]() -> Result<void> {

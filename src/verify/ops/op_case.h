@@ -97,6 +97,10 @@ std::vector<CaseGroup> add_groups(const Plan& plan);
 std::vector<CaseGroup> route_groups(const Plan& plan);
 std::vector<CaseGroup> experts_groups(const Plan& plan);
 std::vector<CaseGroup> gather_rows_groups(const Plan& plan);
+std::vector<CaseGroup> argmax_groups(const Plan& plan);
+std::vector<CaseGroup> add_rms_norm_groups(const Plan& plan);
+std::vector<CaseGroup> gate_up_silu_groups(const Plan& plan);
+std::vector<CaseGroup> moe_groups(const Plan& plan);
 std::vector<CaseGroup> log_softmax_groups(const Plan& plan);
 std::vector<CaseGroup> sample_groups(const Plan& plan);
 

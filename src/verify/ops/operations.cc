@@ -15,6 +15,10 @@ const std::vector<OperationCases>& operations() {
                                                           {"route", route_groups},
                                                           {"experts", experts_groups},
                                                           {"gather_rows", gather_rows_groups},
+                                                          {"argmax", argmax_groups},
+                                                          {"add_rms_norm", add_rms_norm_groups},
+                                                          {"gate_up_silu", gate_up_silu_groups},
+                                                          {"moe", moe_groups},
                                                           {"log_softmax", log_softmax_groups},
                                                           {"sample", sample_groups}};
   return kOperations;
