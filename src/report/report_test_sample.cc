@@ -13,10 +13,10 @@ namespace ernie::report {
 namespace {
 
 constexpr std::array<const char*, 15> kOperations = {
-    "embed",        "rms_norm",       "linear_q8",        "linear_bf16",
-    "rope",         "store_kv",       "attention",        "silu_mul",
-    "add",          "route",          "experts",          "gather_rows",
-    "add_rms_norm", "qkv_rope_store", "moe_shared_expert"};
+    "embed",         "normalize",      "linear_q8",        "linear_bf16",
+    "rope",          "store_kv",       "attention",        "silu_mul",
+    "add",           "route",          "experts",          "gather_rows",
+    "add_normalize", "qkv_rope_store", "moe_shared_expert"};
 const std::array<Text, 4> kClasses = {Text("normal", "正态分布"), Text("outliers", "含离群值"),
                                       Text("cancelling", "相互抵消"),
                                       Text("subnormal", "非规格化数")};

@@ -1,7 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "backend/reference/operations.h"
+#include "backend/reference/reference_backend.h"
+#include "backend/reference/values.h"
 
 namespace ernie::reference {
 namespace {
@@ -41,8 +42,9 @@ Row attend(const Row& query, const std::vector<int64_t>& slots, const ReferenceK
 
 }  // namespace
 
-void store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
-              const ReferenceKvCache& cache, int64_t layer) {
+void ReferenceBackend::do_store_kv(const Tensor& qkv, const QkvLayout& layout,
+                                   const Tensor& slot_mapping, KvCache& kv, int64_t layer) {
+  const ReferenceKvCache& cache = static_cast<const ReferenceKvCache&>(kv);
   for (int64_t t = 0; t < qkv.dim(0); ++t) {
     const Row row = read_row(qkv, t);
     const int64_t slot = slot_mapping.ptr<int32_t>()[t];
@@ -53,8 +55,9 @@ void store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_map
   }
 }
 
-void attention(const Tensor& qkv, const QkvLayout& layout, const ReferenceKvCache& cache,
-               int64_t layer, const AttentionBatch& batch, const Tensor& out) {
+void ReferenceBackend::do_attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& kv,
+                                    int64_t layer, const AttentionBatch& batch, const Tensor& out) {
+  const ReferenceKvCache& cache = static_cast<const ReferenceKvCache&>(kv);
   const int64_t block_size = cache.shape().block_size;
   const int64_t group = layout.num_heads / layout.num_kv_heads;
   for (int64_t s = 0; s < batch.num_seqs(); ++s) {

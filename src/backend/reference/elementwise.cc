@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "backend/reference/operations.h"
+#include "backend/reference/reference_backend.h"
+#include "backend/reference/values.h"
 
 namespace ernie::reference {
 
-void embed(const Tensor& token_ids, const Matrix& table, int64_t first_row, const Tensor& out) {
+void ReferenceBackend::do_embed(const Tensor& token_ids, const Operand& operand, int64_t first_row,
+                                const Tensor& out) {
+  const auto& table = static_cast<const Matrix&>(operand);
   for (int64_t t = 0; t < out.dim(0); ++t) {
     const int64_t row = token_ids.ptr<int32_t>()[t] - first_row;
     const bool is_here = 0 <= row && row < table.dim(0);
@@ -13,7 +16,9 @@ void embed(const Tensor& token_ids, const Matrix& table, int64_t first_row, cons
   }
 }
 
-void rms_norm(const Tensor& x, const Vector& weight, float eps, const Tensor& out) {
+void ReferenceBackend::do_rms_norm(const Tensor& x, const Operand& operand, float eps,
+                                   const Tensor& out) {
+  const auto& weight = static_cast<const Vector&>(operand);
   const DType wide = arithmetic_of(out.dtype);
   for (int64_t t = 0; t < x.dim(0); ++t) {
     Row row = read_row(x, t);
@@ -28,7 +33,7 @@ void rms_norm(const Tensor& x, const Vector& weight, float eps, const Tensor& ou
   }
 }
 
-void silu_mul(const Tensor& gate_up, const Tensor& out) {
+void ReferenceBackend::do_silu_mul(const Tensor& gate_up, const Tensor& out) {
   const auto width = static_cast<size_t>(out.dim(1));
   for (int64_t t = 0; t < out.dim(0); ++t) {
     const Row both = read_row(gate_up, t);
@@ -41,7 +46,7 @@ void silu_mul(const Tensor& gate_up, const Tensor& out) {
   }
 }
 
-void add(const Tensor& x, const Tensor& y, const Tensor& out) {
+void ReferenceBackend::do_add(const Tensor& x, const Tensor& y, const Tensor& out) {
   for (int64_t t = 0; t < out.dim(0); ++t) {
     Row sum = read_row(x, t);
     const Row other = read_row(y, t);
@@ -50,11 +55,11 @@ void add(const Tensor& x, const Tensor& y, const Tensor& out) {
   }
 }
 
-void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) {
+void ReferenceBackend::do_gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) {
   for (int64_t i = 0; i < rows.dim(0); ++i) write_row(out, i, read_row(x, rows.ptr<int32_t>()[i]));
 }
 
-void argmax(const Tensor& logits, const Tensor& ids) {
+void ReferenceBackend::do_argmax(const Tensor& logits, const Tensor& ids) {
   for (int64_t i = 0; i < ids.dim(0); ++i) {
     const Row row = read_row(logits, i);
     const bool is_usable =

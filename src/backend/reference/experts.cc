@@ -2,7 +2,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "backend/reference/operations.h"
+#include "backend/reference/reference_backend.h"
+#include "backend/reference/values.h"
 
 namespace ernie::reference {
 namespace {
@@ -34,8 +35,9 @@ Row swiglu(const Experts::Expert& expert, const Row& x, DType act) {
 
 }  // namespace
 
-void route(const Tensor& logits, const Vector& bias, float norm_min, const Tensor& expert_ids,
-           const Tensor& expert_weights) {
+void ReferenceBackend::do_route(const Tensor& logits, const Operand& operand, float norm_min,
+                                const Tensor& expert_ids, const Tensor& expert_weights) {
+  const auto& bias = static_cast<const Vector&>(operand);
   const int64_t k = expert_ids.dim(1);
   for (int64_t t = 0; t < logits.dim(0); ++t) {
     const std::vector<float> p = softmax(read_row(logits, t));
@@ -62,8 +64,10 @@ void route(const Tensor& logits, const Vector& bias, float norm_min, const Tenso
   }
 }
 
-void experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
-             const Experts& experts, int64_t first_expert, const Tensor& out) {
+void ReferenceBackend::do_experts(const Tensor& x, const Tensor& expert_ids,
+                                  const Tensor& expert_weights, const Operand& operand,
+                                  int64_t first_expert, const Tensor& out) {
+  const auto& experts = static_cast<const Experts&>(operand);
   const DType act = out.dtype;
   for (int64_t t = 0; t < x.dim(0); ++t) {
     const Row input = read_row(x, t);

@@ -1,8 +1,10 @@
-#include "backend/reference/operations.h"
+#include "backend/reference/reference_backend.h"
+#include "backend/reference/values.h"
 
 namespace ernie::reference {
 
-void linear(const Tensor& x, const Matrix& weight, const Tensor& out) {
+void ReferenceBackend::do_linear(const Tensor& x, const Operand& operand, const Tensor& out) {
+  const auto& weight = static_cast<const Matrix&>(operand);
   Row row(static_cast<size_t>(weight.dim(0)));
   for (int64_t t = 0; t < x.dim(0); ++t) {
     const Row input = read_row(x, t);

@@ -1,10 +1,11 @@
 #include <cmath>
 
-#include "backend/reference/operations.h"
+#include "backend/reference/reference_backend.h"
+#include "backend/reference/values.h"
 
 namespace ernie::reference {
 
-void rope_table(const Tensor& positions, double theta, const Tensor& table) {
+void ReferenceBackend::do_rope_table(const Tensor& positions, double theta, const Tensor& table) {
   const int64_t num_pairs = table.dim(1);
   auto* out = table.ptr<float>();
   for (int64_t t = 0; t < table.dim(0); ++t) {
@@ -21,7 +22,7 @@ void rope_table(const Tensor& positions, double theta, const Tensor& table) {
   }
 }
 
-void rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) {
+void ReferenceBackend::do_rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) {
   const auto num_pairs = static_cast<size_t>(layout.head_dim / 2);
   const int64_t num_rotated_pairs = layout.value_offset() / 2;
   const DType wide = arithmetic_of(qkv.dtype);

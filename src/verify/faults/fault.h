@@ -28,7 +28,7 @@ enum class Quirk {
   kTransposed,
   kStaleRow,
   kOtherOrderAlone,
-  // rms_norm
+  // the norm
   kEpsilonTenth,
   kMeanSubtracted,
   kShortMean,
@@ -80,7 +80,7 @@ enum class Quirk {
   kNextRow,
   // argmax
   kUnusableTaken,
-  // add_rms_norm
+  // the norm of a sum
   kSumNotStored,
   // log_softmax and argmax
   kTailSkipped,

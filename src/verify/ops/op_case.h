@@ -85,23 +85,4 @@ struct OperationCases {
 /// In the order of backend.h, then what the engine does on the host.
 const std::vector<OperationCases>& operations();
 
-std::vector<CaseGroup> embed_groups(const Plan& plan);
-std::vector<CaseGroup> rms_norm_groups(const Plan& plan);
-std::vector<CaseGroup> linear_groups(const Plan& plan);
-std::vector<CaseGroup> rope_table_groups(const Plan& plan);
-std::vector<CaseGroup> rope_groups(const Plan& plan);
-std::vector<CaseGroup> store_kv_groups(const Plan& plan);
-std::vector<CaseGroup> attention_groups(const Plan& plan);
-std::vector<CaseGroup> silu_mul_groups(const Plan& plan);
-std::vector<CaseGroup> add_groups(const Plan& plan);
-std::vector<CaseGroup> route_groups(const Plan& plan);
-std::vector<CaseGroup> experts_groups(const Plan& plan);
-std::vector<CaseGroup> gather_rows_groups(const Plan& plan);
-std::vector<CaseGroup> argmax_groups(const Plan& plan);
-std::vector<CaseGroup> add_rms_norm_groups(const Plan& plan);
-std::vector<CaseGroup> gate_up_silu_groups(const Plan& plan);
-std::vector<CaseGroup> moe_groups(const Plan& plan);
-std::vector<CaseGroup> log_softmax_groups(const Plan& plan);
-std::vector<CaseGroup> sample_groups(const Plan& plan);
-
 }  // namespace ernie::verify::ops
