@@ -61,7 +61,7 @@ void add_flags(CLI::App& app, OpsFlags& flags) {
   app.add_option("--compare", flags.compare, "JSON of an earlier run: say what changed since")
       ->type_name("FILE")
       ->check(CLI::ExistingFile);
-  app.add_option("--seed", flags.run.seed, "Of every random draw")->capture_default_str();
+  app.add_option("--seed", flags.run.seed, "Random seed")->capture_default_str();
   app.add_flag("--quiet", flags.quiet, "Show no progress");
   add_report_flags(app, flags.report);
 }

@@ -76,7 +76,7 @@ void add_model_flags(CLI::App& app, EngineFlags& flags) {
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
   app.add_flag("--mmap", flags.mmap, "Use weights from the mapped file instead of copying them");
-  app.add_option("--seed", flags.seed, "Of every random draw")->capture_default_str();
+  app.add_option("--seed", flags.seed, "Random seed")->capture_default_str();
   add_log_flags(app, flags);
 }
 

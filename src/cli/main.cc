@@ -22,7 +22,7 @@ int run_main(int argc, char** argv) {
   add("dummy", "Write a random checkpoint of a given shape", ernie::add_dummy_command);
   add("tokenize", "Text to token ids and back", ernie::add_tokenize_command);
   add("verify", "Proof that what is computed is right and repeatable", ernie::add_verify_command);
-  add("bench", "How fast it is, beside what this machine can do at most", ernie::add_bench_command);
+  add("bench", "Speed relative to this machine's limits", ernie::add_bench_command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

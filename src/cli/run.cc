@@ -50,7 +50,7 @@ void add_penalty_flags(CLI::App& app, RunFlags& flags) {
                  "Taken off the logits of tokens in the output")
       ->capture_default_str();
   app.add_option("--frequency-penalty", params.frequency_penalty,
-                 "The same for each time they occurred")
+                 "Subtracted once per occurrence")
       ->capture_default_str();
   app.add_option("--logit-bias", flags.logit_bias, "ID:VALUE…, added to these tokens' logits");
 }

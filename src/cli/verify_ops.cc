@@ -45,7 +45,7 @@ void add_flags(CLI::App& app, VerifyOpsFlags& flags) {
                  "noticed each time")
       ->check(CLI::IsMember({"none", "all"}))
       ->capture_default_str();
-  app.add_option("--seed", flags.seed, "Of every random draw")->capture_default_str();
+  app.add_option("--seed", flags.seed, "Random seed")->capture_default_str();
   app.add_option("--threads", flags.threads, "Cases at the same time; 0: one per processor")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
