@@ -8,6 +8,7 @@ import sys
 # folder -> the folders it may include besides itself
 ALLOWED = {
     "base": [],
+    "json": ["base"],
     "checkpoint": ["base"],
     "text": ["base"],
     "backend": ["base"],
@@ -15,12 +16,12 @@ ALLOWED = {
     "kv": ["base"],
     "engine": ["kv", "model", "text", "backend", "checkpoint", "base"],
     "receipt": ["engine", "text", "checkpoint", "base"],
-    "api": ["receipt", "engine", "text", "checkpoint", "base"],
-    "jobs": ["api", "receipt", "engine", "model", "text", "backend", "checkpoint", "base"],
+    "api": ["receipt", "engine", "text", "checkpoint", "json", "base"],
+    "jobs": ["api", "receipt", "engine", "model", "text", "backend", "checkpoint", "json", "base"],
     "report": ["base"],
     "verify": ["receipt", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
     "bench": ["report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
-    "cli": ["jobs", "api", "receipt", "verify", "bench", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
+    "cli": ["jobs", "api", "receipt", "verify", "bench", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "json", "base"],
 }
 # Folders with parts that keep apart: part -> the other parts it may include. What lies in the folder itself is shared by all and includes none.
 PARTS = {"verify": {"faults": [], "ops": ["faults"], "model": ["faults"], "determinism": []}}

@@ -3,7 +3,7 @@
 #include <boost/uuid/name_generator_sha1.hpp>
 #include <boost/uuid/uuid.hpp>
 
-#include "api/json_text.h"
+#include "json/text.h"
 
 namespace ernie {
 namespace {

@@ -5,7 +5,7 @@
 #include <boost/json/object.hpp>
 #include <set>
 
-#include "api/json_text.h"
+#include "json/text.h"
 
 namespace ernie {
 namespace {

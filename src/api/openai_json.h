@@ -9,10 +9,10 @@
 #include <variant>
 #include <vector>
 
-#include "api/json_fields.h"
 #include "base/result.h"
 #include "engine/generation_result.h"
 #include "engine/request.h"
+#include "json/fields.h"
 #include "text/chat_template.h"
 
 namespace ernie {

@@ -2,8 +2,8 @@
 #include <charconv>
 #include <limits>
 
-#include "api/json_text.h"
 #include "api/openai_json.h"
+#include "json/text.h"
 
 namespace ernie {
 namespace {

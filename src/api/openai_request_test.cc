@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
-#include "api/json_text.h"
 #include "api/openai_json.h"
 #include "fake_engine.h"
+#include "json/text.h"
 
 namespace ernie {
 namespace {

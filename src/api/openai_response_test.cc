@@ -2,9 +2,9 @@
 
 #include <limits>
 
-#include "api/json_text.h"
 #include "api/openai_json.h"
 #include "fake_engine.h"
+#include "json/text.h"
 
 namespace ernie {
 namespace {

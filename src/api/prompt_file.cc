@@ -2,7 +2,7 @@
 
 #include <boost/json/value_from.hpp>
 
-#include "api/json_text.h"
+#include "json/text.h"
 
 namespace ernie {
 namespace {

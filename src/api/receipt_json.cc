@@ -3,7 +3,7 @@
 #include <boost/json/value_from.hpp>
 #include <charconv>
 
-#include "api/json_fields.h"
+#include "json/fields.h"
 
 namespace ernie {
 namespace {

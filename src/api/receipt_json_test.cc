@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "api/json_text.h"
 #include "checkpoint/checkpoint.h"
+#include "json/text.h"
 
 namespace ernie {
 namespace {

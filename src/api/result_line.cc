@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "api/json_text.h"
 #include "api/prompt_file.h"
 #include "api/receipt_json.h"
+#include "json/text.h"
 
 namespace ernie {
 namespace {

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <memory>
 
-#include "api/json_text.h"
 #include "bench/engine_json.h"
 #include "bench/engine_report.h"
 #include "cli/bench_engine.h"
 #include "cli/commands.h"
 #include "cli/report_flags.h"
+#include "json/text.h"
 
 namespace ernie {
 namespace {

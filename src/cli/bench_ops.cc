@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "api/json_text.h"
 #include "backend/registry.h"
 #include "base/file.h"
 #include "base/thread_pool.h"
@@ -13,6 +12,7 @@
 #include "bench/ops_report.h"
 #include "cli/commands.h"
 #include "cli/report_flags.h"
+#include "json/text.h"
 #include "report/environment.h"
 
 namespace ernie {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "api/json_text.h"
 #include "api/prompt_file.h"
 #include "bench/engine_json.h"
 #include "bench/engine_report.h"
@@ -11,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/report_flags.h"
 #include "jobs/line_reader.h"
+#include "json/text.h"
 
 namespace ernie {
 namespace {

@@ -3,10 +3,10 @@
 
 #include <memory>
 
-#include "api/json_text.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "cli/report_flags.h"
+#include "json/text.h"
 #include "verify/determinism/report.h"
 
 namespace ernie {

@@ -4,7 +4,6 @@
 #include <memory>
 #include <numeric>
 
-#include "api/json_text.h"
 #include "base/file.h"
 #include "base/memory_info.h"
 #include "base/rng.h"
@@ -12,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "cli/report_flags.h"
+#include "json/text.h"
 #include "report/environment.h"
 #include "verify/model/report.h"
 

@@ -2,12 +2,12 @@
 
 #include <memory>
 
-#include "api/json_text.h"
 #include "backend/cpu/isa/select.h"
 #include "base/file.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
 #include "cli/report_flags.h"
+#include "json/text.h"
 #include "verify/ops/report.h"
 
 namespace ernie {

@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <memory>
 
-#include "api/json_text.h"
 #include "api/receipt_json.h"
 #include "base/file.h"
 #include "cli/commands.h"
@@ -12,6 +11,7 @@
 #include "cli/report_flags.h"
 #include "jobs/receipt_replay.h"
 #include "jobs/receipt_writer.h"
+#include "json/text.h"
 
 namespace ernie {
 namespace {

@@ -10,12 +10,12 @@
 #include <unordered_map>
 
 #include "api/batch_file.h"
-#include "api/json_text.h"
 #include "api/receipt_json.h"
 #include "jobs/batch_journal.h"
 #include "jobs/generation.h"
 #include "jobs/line_reader.h"
 #include "jobs/progress.h"
+#include "json/text.h"
 
 namespace ernie {
 namespace {

@@ -6,9 +6,9 @@
 #include <limits>
 
 #include "api/batch_file.h"
-#include "api/json_text.h"
 #include "api/prompt_file.h"
 #include "api/receipt_json.h"
+#include "json/text.h"
 
 namespace ernie {
 namespace {

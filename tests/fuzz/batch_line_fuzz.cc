@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "api/batch_file.h"
-#include "api/json_text.h"
+#include "json/text.h"
 
 namespace {
 

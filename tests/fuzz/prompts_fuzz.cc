@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "api/json_text.h"
 #include "api/prompt_file.h"
+#include "json/text.h"
 
 namespace {
 

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "api/json_text.h"
 #include "api/receipt_json.h"
 #include "jobs/receipt_check.h"
+#include "json/text.h"
 
 namespace {
 

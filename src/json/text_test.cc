@@ -1,4 +1,4 @@
-#include "api/json_text.h"
+#include "json/text.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "api/json_text.h"
+#include "json/text.h"
 
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/serialize.hpp>

@@ -1,10 +1,10 @@
-#include "api/json_fields.h"
+#include "json/fields.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "api/json_text.h"
+#include "json/text.h"
 
 namespace ernie {
 namespace {

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "api/json_text.h"
 #include "base/result.h"
+#include "json/text.h"
 
 namespace ernie {
 

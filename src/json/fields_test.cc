@@ -1,8 +1,8 @@
-#include "api/json_fields.h"
+#include "json/fields.h"
 
 #include <gtest/gtest.h>
 
-#include "api/json_text.h"
+#include "json/text.h"
 
 namespace ernie {
 namespace {
