@@ -105,7 +105,7 @@ class DummyWeights : public WeightSource {
     const int64_t num_chunks = (count + kChunk - 1) / kChunk;
     const auto max_threads = static_cast<int64_t>(available_processors());
     ThreadPool pool(static_cast<int>(std::clamp<int64_t>(num_chunks / 4, 1, max_threads)));
-    pool.run(num_chunks, [&](int64_t chunk, int) {
+    pool.run(num_chunks, ThreadPool::kMuchWork, [&](int64_t chunk, int) {
       const int64_t begin = chunk * kChunk, end = std::min(count, begin + kChunk);
       if (dtype == DType::kF32) {
         fill(reinterpret_cast<float*>(data), begin, end, distribution, seed_, stream);

@@ -102,7 +102,7 @@ Result<ModelManifest> make_manifest(const WeightSource& weights, const Tokenizer
   if (tokenizer != nullptr) manifest.tokenizer = digest_tokenizer(*tokenizer);
   std::vector<std::optional<Error>> errors(specs.size());
   ThreadPool pool(num_threads > 0 ? num_threads : available_processors());
-  pool.run(static_cast<int64_t>(specs.size()), [&](int64_t i, int) {
+  pool.run(static_cast<int64_t>(specs.size()), ThreadPool::kMuchWork, [&](int64_t i, int) {
     const auto index = static_cast<size_t>(i);
     auto tensor = digest_tensor(weights, specs[index]);
     if (tensor) {

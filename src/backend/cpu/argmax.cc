@@ -27,7 +27,8 @@ int32_t argmax_of_row(std::span<const float> row) {
 }  // namespace
 
 void argmax(CpuContext& context, const Tensor& logits, const Tensor& ids) {
-  context.threads.run(ids.dim(0), [&](int64_t i, int) {
+  const int64_t work_ns = logits.shape.num_elements() / kComparisonsPerNs;
+  context.threads.run(ids.dim(0), work_ns, [&](int64_t i, int) {
     ids.ptr<int32_t>()[i] = argmax_of_row(logits.row<float>(i));
   });
 }

@@ -114,7 +114,10 @@ void attention(CpuContext& context, const Tensor& qkv, const QkvLayout& layout,
   for (Scratch& scratch : context.per_thread) {
     scratch.floats(num_queries * (batch.max_context_len + 1));
   }
-  context.threads.run(num_tokens * layout.num_kv_heads, [&](int64_t task, int thread) {
+  // As if every token saw the longest context.
+  const int64_t work_ns =
+      2 * num_tokens * layout.q_size() * batch.max_context_len / kAttentionMacsPerNs;
+  context.threads.run(num_tokens * layout.num_kv_heads, work_ns, [&](int64_t task, int thread) {
     const int64_t t = task / layout.num_kv_heads, kv_head = task % layout.num_kv_heads;
     const int64_t s = sequence[static_cast<size_t>(t)];
     const int64_t tokens_after = batch.query_start.ptr<int32_t>()[s + 1] - 1 - t;

@@ -117,7 +117,7 @@ class CpuBackend final : public Backend {
   }
   void do_rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out) override {
     const int64_t width = weight.dim(0);
-    context_.threads.run(x.dim(0), [&](int64_t t, int) {
+    context_.threads.run(x.dim(0), x.dim(0) * width / kNormsPerNs, [&](int64_t t, int) {
       const float* row = x.ptr<float>() + t * width;
       const float mean = context_.kernels.sum_of_squares(row, width) / static_cast<float>(width);
       context_.kernels.scale_and_weight(row, 1.0f / std::sqrt(mean + eps), values_of(weight), width,
@@ -143,7 +143,7 @@ class CpuBackend final : public Backend {
   }
   void do_silu_mul(const Tensor& gate_up, const Tensor& out) override {
     const int64_t width = out.dim(1);
-    context_.threads.run(out.dim(0), [&](int64_t t, int) {
+    context_.threads.run(out.dim(0), out.dim(0) * width / kActivationsPerNs, [&](int64_t t, int) {
       const float* gate = gate_up.ptr<float>() + t * 2 * width;
       context_.kernels.silu_mul(gate, gate + width, width, out.ptr<float>() + t * width);
     });

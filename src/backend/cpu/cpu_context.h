@@ -44,6 +44,13 @@ constexpr int64_t kRowsPerTask = 32;
 /// Tokens for which one task's rows are kept in the cache.
 constexpr int64_t kTokensPerPass = 24;
 
+/// About how long loops take one thread, as ThreadPool::run wants to know: in nanoseconds, measured
+/// on the machines of docs/benchmarks.md. A wrong figure costs time and changes no result.
+int64_t matmul_ns(int64_t num_tokens, const WeightRows& w);
+constexpr int64_t kCopiesPerNs = 4, kComparisonsPerNs = 4, kNormsPerNs = 4;
+constexpr int64_t kRotationsPerNs = 2, kActivationsPerNs = 2, kAttentionMacsPerNs = 8;
+constexpr int64_t kNsPerRoutedExpert = 14;
+
 /// Operations of backend.h on host memory with F32 activations. Contracts as there.
 void linear(CpuContext& context, const Tensor& x, const WeightRows& weight, const Tensor& out);
 void attention(CpuContext& context, const Tensor& qkv, const QkvLayout& layout,

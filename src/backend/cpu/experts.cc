@@ -34,12 +34,24 @@ std::vector<ExpertRun> group_by_expert(std::span<const int32_t> ids, int64_t fir
   return runs;
 }
 
+/// About how long the down projections take one thread. The gate takes as long, and so does the up
+/// projection.
+int64_t all_down_ns(const CpuExperts& experts, const std::vector<ExpertRun>& runs,
+                    int64_t first_expert) {
+  int64_t ns = 0;
+  for (const ExpertRun& run : runs) {
+    ns += matmul_ns(run.end - run.begin, experts.expert(run.expert_id - first_expert).down);
+  }
+  return ns;
+}
+
 /// Runs body(run, row_begin, row_end) for every expert's rows in pieces of kRowsPerTask.
 template <typename Body>
 void for_each_piece(CpuContext& context, const std::vector<ExpertRun>& runs, int64_t num_rows,
-                    const Body& body) {
+                    int64_t work_ns, const Body& body) {
   const int64_t pieces = (num_rows + kRowsPerTask - 1) / kRowsPerTask;
-  context.threads.run(static_cast<int64_t>(runs.size()) * pieces, [&](int64_t task, int thread) {
+  const auto num_tasks = static_cast<int64_t>(runs.size()) * pieces;
+  context.threads.run(num_tasks, work_ns, [&](int64_t task, int thread) {
     const int64_t begin = task % pieces * kRowsPerTask;
     body(runs[static_cast<size_t>(task / pieces)], begin, std::min(num_rows, begin + kRowsPerTask),
          thread);
@@ -81,7 +93,8 @@ void route(CpuContext& context, const Tensor& logits, const float* bias, float n
   const int64_t num_tokens = logits.dim(0), num_experts = logits.dim(1);
   for (Scratch& scratch : context.per_thread) scratch.floats(2 * num_experts);
   const int64_t num_tasks = (num_tokens + kTokensPerTask - 1) / kTokensPerTask;
-  context.threads.run(num_tasks, [&](int64_t task, int thread) {
+  const int64_t work_ns = num_tokens * num_experts * kNsPerRoutedExpert;
+  context.threads.run(num_tasks, work_ns, [&](int64_t task, int thread) {
     float* p = context.per_thread[static_cast<size_t>(thread)].floats(2 * num_experts);
     const int64_t begin = task * kTokensPerTask, end = std::min(num_tokens, begin + kTokensPerTask);
     for (int64_t t = begin; t < end; ++t) {
@@ -106,37 +119,41 @@ void experts(CpuContext& context, const Tensor& x, const Tensor& expert_ids,
   float* inputs = context.expert_inputs.floats(num_pairs * hidden);
   float* activated = context.expert_hidden.floats(num_pairs * width);
   float* outputs = context.expert_outputs.floats(num_pairs * hidden);
-  context.threads.run(num_pairs, [&](int64_t i, int) {
+  const int64_t copy_ns = num_pairs * hidden / kCopiesPerNs;
+  context.threads.run(num_pairs, copy_ns, [&](int64_t i, int) {
     const int64_t token = order[static_cast<size_t>(i)] / k;
     std::memcpy(inputs + i * hidden, x.ptr<float>() + token * hidden,
                 static_cast<size_t>(hidden) * sizeof(float));
   });
   for (Scratch& scratch : context.per_thread) scratch.floats(num_tokens * kRowsPerTask);
-  for_each_piece(
-      context, runs, width, [&](const ExpertRun& run, int64_t begin, int64_t end, int thread) {
-        const CpuExperts::Expert& expert = experts.expert(run.expert_id - first_expert);
-        const float* input = inputs + run.begin * hidden;
-        float* gate = activated + run.begin * width + begin;
-        const int64_t count = run.end - run.begin, rows = end - begin;
-        float* up = context.per_thread[static_cast<size_t>(thread)].floats(count * rows);
-        context.matmul(input, hidden, count, expert.gate, begin, end, gate, width);
-        context.matmul(input, hidden, count, expert.up, begin, end, up, rows);
-        for (int64_t i = 0; i < count; ++i) {
-          context.kernels.silu_mul(gate + i * width, up + i * rows, rows, gate + i * width);
-        }
-      });
-  for_each_piece(context, runs, hidden, [&](const ExpertRun& run, int64_t begin, int64_t end, int) {
-    context.matmul(activated + run.begin * width, width, run.end - run.begin,
-                   experts.expert(run.expert_id - first_expert).down, begin, end,
-                   outputs + run.begin * hidden + begin, hidden);
-  });
+  const int64_t down_ns = all_down_ns(experts, runs, first_expert);
+  for_each_piece(context, runs, width, 2 * down_ns,
+                 [&](const ExpertRun& run, int64_t begin, int64_t end, int thread) {
+                   const CpuExperts::Expert& expert = experts.expert(run.expert_id - first_expert);
+                   const float* input = inputs + run.begin * hidden;
+                   float* gate = activated + run.begin * width + begin;
+                   const int64_t count = run.end - run.begin, rows = end - begin;
+                   float* up = context.per_thread[static_cast<size_t>(thread)].floats(count * rows);
+                   context.matmul(input, hidden, count, expert.gate, begin, end, gate, width);
+                   context.matmul(input, hidden, count, expert.up, begin, end, up, rows);
+                   for (int64_t i = 0; i < count; ++i) {
+                     context.kernels.silu_mul(gate + i * width, up + i * rows, rows,
+                                              gate + i * width);
+                   }
+                 });
+  for_each_piece(context, runs, hidden, down_ns,
+                 [&](const ExpertRun& run, int64_t begin, int64_t end, int) {
+                   context.matmul(activated + run.begin * width, width, run.end - run.begin,
+                                  experts.expert(run.expert_id - first_expert).down, begin, end,
+                                  outputs + run.begin * hidden + begin, hidden);
+                 });
 
   // Where each pair went; a token's pairs in ascending order of expert are in ascending order
   // there.
   std::vector<int64_t> places(ids.size(), -1);  // -1: the expert is elsewhere
   for (int64_t i = 0; i < num_pairs; ++i)
     places[static_cast<size_t>(order[static_cast<size_t>(i)])] = i;
-  context.threads.run(num_tokens, [&](int64_t t, int) {
+  context.threads.run(num_tokens, copy_ns, [&](int64_t t, int) {
     std::vector<int64_t> mine(places.begin() + t * k, places.begin() + (t + 1) * k);
     std::sort(mine.begin(), mine.end());
     float* sum = out.ptr<float>() + t * hidden;

@@ -24,7 +24,8 @@ void rope_table(const Tensor& positions, double theta, const Tensor& table) {
 void rope(CpuContext& context, const Tensor& qkv, const QkvLayout& layout, const Tensor& table) {
   const int64_t num_pairs = layout.head_dim / 2;
   const int64_t num_rotated_heads = layout.num_heads + layout.num_kv_heads;
-  context.threads.run(qkv.dim(0), [&](int64_t t, int) {
+  const int64_t work_ns = qkv.dim(0) * num_rotated_heads * layout.head_dim / kRotationsPerNs;
+  context.threads.run(qkv.dim(0), work_ns, [&](int64_t t, int) {
     float* head = qkv.ptr<float>() + t * layout.row_size();
     const float* angles = table.ptr<float>() + t * layout.head_dim;
     for (int64_t h = 0; h < num_rotated_heads; ++h, head += layout.head_dim) {

@@ -41,7 +41,7 @@ const ProbeSet& probes() {
 double compute_pass(ThreadPool& threads, const ComputeProbe& probe, int64_t rounds_per_task) {
   const int64_t num_tasks = threads.num_threads() * kTasksPerThread;
   const auto start = Clock::now();
-  threads.run(num_tasks, [&](int64_t, int) {
+  threads.run(num_tasks, ThreadPool::kMuchWork, [&](int64_t, int) {
     g_sink.store(probe.run(rounds_per_task), std::memory_order_relaxed);
   });
   const auto steps = static_cast<double>(num_tasks * rounds_per_task * kChains);
@@ -128,7 +128,7 @@ double LimitProbe::read_pass(ThreadPool& threads, size_t begin, size_t num_bytes
   // Pieces are shared out as threads get free, so that one that is held up does not stop the rest.
   const auto num_tasks = static_cast<int64_t>(num_bytes / kHugePageBytes);
   const auto start = Clock::now();
-  threads.run(num_tasks, [&](int64_t i, int) {
+  threads.run(num_tasks, ThreadPool::kMuchWork, [&](int64_t i, int) {
     const std::byte* piece = buffer_->data + begin + static_cast<size_t>(i) * kHugePageBytes;
     g_sink.store(static_cast<double>(probes().read(piece, kHugePageBytes)),
                  std::memory_order_relaxed);
