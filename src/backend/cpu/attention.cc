@@ -83,15 +83,13 @@ void attend(const Kernels& kernels, const CpuKvCache& cache, const HeadGroup& gr
   }
 }
 
-/// The sequence that each query token belongs to.
-std::vector<int32_t> sequence_of_tokens(const AttentionBatch& batch, int64_t num_tokens) {
-  std::vector<int32_t> sequence(static_cast<size_t>(num_tokens));
+/// Writes the sequence that each query token belongs to.
+void find_sequences(const AttentionBatch& batch, int32_t* sequence_of_token) {
   const auto* start = batch.query_start.ptr<int32_t>();
   for (int64_t s = 0; s < batch.num_seqs(); ++s) {
-    for (int64_t t = start[s]; t < start[s + 1]; ++t)
-      sequence[static_cast<size_t>(t)] = static_cast<int32_t>(s);
+    std::fill(sequence_of_token + start[s], sequence_of_token + start[s + 1],
+              static_cast<int32_t>(s));
   }
-  return sequence;
 }
 
 }  // namespace
@@ -110,16 +108,17 @@ void attention(CpuContext& context, const Tensor& qkv, const QkvLayout& layout,
                const Tensor& out) {
   const int64_t num_tokens = qkv.dim(0), dim = layout.head_dim;
   const int64_t num_queries = layout.num_heads / layout.num_kv_heads;
-  const std::vector<int32_t> sequence = sequence_of_tokens(batch, num_tokens);
-  for (Scratch& scratch : context.per_thread) {
-    scratch.floats(num_queries * (batch.max_context_len + 1));
-  }
+  int32_t* const sequence_of_token = context.sequence_of_token.of(num_tokens);
+  find_sequences(batch, sequence_of_token);
+  // For the longest context that there can be, as that of each step is longer than the last one's.
+  const int64_t longest = batch.block_tables.dim(1) * cache.shape().block_size;
+  for (auto& scratch : context.per_thread) scratch.of(num_queries * (longest + 1));
   // As if every token saw the longest context.
   const int64_t work_ns =
       2 * num_tokens * layout.q_size() * batch.max_context_len / kAttentionMacsPerNs;
   context.threads.run(num_tokens * layout.num_kv_heads, work_ns, [&](int64_t task, int thread) {
     const int64_t t = task / layout.num_kv_heads, kv_head = task % layout.num_kv_heads;
-    const int64_t s = sequence[static_cast<size_t>(t)];
+    const int64_t s = sequence_of_token[t];
     const int64_t tokens_after = batch.query_start.ptr<int32_t>()[s + 1] - 1 - t;
     const HeadGroup group{
         .queries = qkv.ptr<float>() + t * layout.row_size() + kv_head * num_queries * dim,
@@ -130,7 +129,7 @@ void attention(CpuContext& context, const Tensor& qkv, const QkvLayout& layout,
         .blocks = batch.block_tables.row<int32_t>(s).data(),
         .num_keys = batch.context_lens.ptr<int32_t>()[s] - tokens_after};
     float* scores =
-        context.per_thread[static_cast<size_t>(thread)].floats(num_queries * (group.num_keys + 1));
+        context.per_thread[static_cast<size_t>(thread)].of(num_queries * (group.num_keys + 1));
     float* sums = scores + num_queries * group.num_keys;
     if (cache.dtype() == DType::kBF16) {
       attend<uint16_t>(context.kernels, cache, group, scores, sums);

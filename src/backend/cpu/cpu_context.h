@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "backend/cpu/cpu_operands.h"
@@ -9,17 +10,28 @@
 
 namespace ernie::cpu {
 
-/// A float array that grows and never shrinks, so that steps stop allocating once the largest was
-/// seen.
+/// An array that grows and never shrinks, so that steps stop allocating once the largest was seen.
+template <typename T>
 class Scratch {
  public:
-  float* floats(int64_t count) {
-    if (values_.size() < static_cast<size_t>(count)) values_.resize(static_cast<size_t>(count));
-    return values_.data();
+  /// `count` elements, undefined: whoever asks writes them first.
+  T* of(int64_t count) {
+    if (capacity_ < count) {
+      values_ = std::make_unique_for_overwrite<T[]>(static_cast<size_t>(count));
+      capacity_ = count;
+    }
+    return values_.get();
   }
 
  private:
-  std::vector<float> values_;
+  std::unique_ptr<T[]> values_;
+  int64_t capacity_ = 0;
+};
+
+/// A run of (token, expert) pairs with the same expert, in the pairs sorted by expert.
+struct ExpertRun {
+  int32_t expert_id;
+  int64_t begin, end;
 };
 
 /// What the operations of this backend share.
@@ -33,9 +45,12 @@ struct CpuContext {
 
   const Kernels& kernels;
   ThreadPool threads;
-  std::vector<Scratch> per_thread;
-  Scratch expert_inputs, expert_hidden, expert_outputs;
-  std::vector<int32_t> expert_order;
+  std::vector<Scratch<float>> per_thread;
+  Scratch<float> expert_inputs, expert_hidden, expert_outputs;
+  Scratch<int32_t> expert_order, num_places;
+  Scratch<int64_t> expert_places;
+  std::vector<ExpertRun> expert_runs;
+  Scratch<int32_t> sequence_of_token;
 };
 
 /// Rows of a weight in one task: enough work to hand over, few enough to share out evenly and to

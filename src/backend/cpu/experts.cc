@@ -1,37 +1,60 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <numeric>
+#include <span>
 
 #include "backend/cpu/cpu_context.h"
 
 namespace ernie::cpu {
 namespace {
 
-/// A run of (token, expert) pairs with the same expert, after sorting by expert and then token.
-struct ExpertRun {
-  int32_t expert_id;
-  int64_t begin, end;  // in the sorted pairs
-};
-
 /// Sorts those of the pairs [T * k] whose expert is here by expert id, tokens ascending within one,
-/// into `order`.
-std::vector<ExpertRun> group_by_expert(std::span<const int32_t> ids, int64_t first_expert,
-                                       int64_t num_experts, std::vector<int32_t>& order) {
-  order.clear();
+/// into `order`, and finds the runs. Returns how many pairs these are.
+int64_t group_by_expert(std::span<const int32_t> ids, int64_t first_expert, int64_t num_experts,
+                        int32_t* order, std::vector<ExpertRun>& runs) {
+  int64_t num_pairs = 0;
   for (size_t i = 0; i < ids.size(); ++i) {
     if (first_expert <= ids[i] && ids[i] < first_expert + num_experts)
-      order.push_back(static_cast<int32_t>(i));
+      order[num_pairs++] = static_cast<int32_t>(i);
   }
-  std::sort(order.begin(), order.end(),
-            [&](int32_t a, int32_t b) { return ids[a] != ids[b] ? ids[a] < ids[b] : a < b; });
-  std::vector<ExpertRun> runs;
-  for (int64_t i = 0; i < static_cast<int64_t>(order.size()); ++i) {
-    const int32_t id = ids[order[static_cast<size_t>(i)]];
+  const auto id_of = [&](int32_t pair) { return ids[static_cast<size_t>(pair)]; };
+  std::sort(order, order + num_pairs, [&](int32_t a, int32_t b) {
+    return id_of(a) != id_of(b) ? id_of(a) < id_of(b) : a < b;
+  });
+  runs.clear();
+  runs.reserve(static_cast<size_t>(num_experts));
+  for (int64_t i = 0; i < num_pairs; ++i) {
+    const int32_t id = id_of(order[i]);
     if (runs.empty() || runs.back().expert_id != id) runs.push_back({id, i, i});
     runs.back().end = i + 1;
   }
-  return runs;
+  return num_pairs;
+}
+
+/// out[t] = Σ weight * output over the token's pairs, in ascending order of expert. outputs: a row
+/// for each of the sorted pairs in `order`.
+void add_outputs(CpuContext& context, const float* outputs, std::span<const int32_t> order,
+                 const Tensor& expert_weights, const Tensor& out) {
+  const int64_t num_tokens = out.dim(0), hidden = out.dim(1), k = expert_weights.dim(1);
+  // Where each token's pairs are in the order; ascending, and so in ascending order of expert.
+  int64_t* const places = context.expert_places.of(num_tokens * k);
+  int32_t* const num_places = context.num_places.of(num_tokens);
+  std::fill(num_places, num_places + num_tokens, 0);
+  for (size_t i = 0; i < order.size(); ++i) {
+    const int64_t token = order[i] / k;
+    places[token * k + num_places[token]++] = static_cast<int64_t>(i);
+  }
+  const int64_t work_ns = static_cast<int64_t>(order.size()) * hidden / kCopiesPerNs;
+  context.threads.run(num_tokens, work_ns, [&](int64_t t, int) {
+    float* sum = out.ptr<float>() + t * hidden;
+    std::fill(sum, sum + hidden, 0.0f);
+    for (int64_t j = 0; j < num_places[t]; ++j) {
+      const int64_t place = places[t * k + j];
+      const float weight = expert_weights.ptr<float>()[order[static_cast<size_t>(place)]];
+      const float* output = outputs + place * hidden;
+      for (int64_t i = 0; i < hidden; ++i) sum[i] += weight * output[i];
+    }
+  });
 }
 
 /// About how long the down projections take one thread. The gate takes as long, and so does the up
@@ -91,11 +114,11 @@ void route(CpuContext& context, const Tensor& logits, const float* bias, float n
            const Tensor& expert_ids, const Tensor& expert_weights) {
   constexpr int64_t kTokensPerTask = 32;  // some ten microseconds of work
   const int64_t num_tokens = logits.dim(0), num_experts = logits.dim(1);
-  for (Scratch& scratch : context.per_thread) scratch.floats(2 * num_experts);
+  for (auto& scratch : context.per_thread) scratch.of(2 * num_experts);
   const int64_t num_tasks = (num_tokens + kTokensPerTask - 1) / kTokensPerTask;
   const int64_t work_ns = num_tokens * num_experts * kNsPerRoutedExpert;
   context.threads.run(num_tasks, work_ns, [&](int64_t task, int thread) {
-    float* p = context.per_thread[static_cast<size_t>(thread)].floats(2 * num_experts);
+    float* p = context.per_thread[static_cast<size_t>(thread)].of(2 * num_experts);
     const int64_t begin = task * kTokensPerTask, end = std::min(num_tokens, begin + kTokensPerTask);
     for (int64_t t = begin; t < end; ++t) {
       route_token(logits.row<float>(t), bias, norm_min, expert_ids.row<int32_t>(t),
@@ -108,24 +131,22 @@ void experts(CpuContext& context, const Tensor& x, const Tensor& expert_ids,
              const Tensor& expert_weights, const CpuExperts& experts, int64_t first_expert,
              const Tensor& out) {
   const int64_t num_tokens = x.dim(0), hidden = x.dim(1), k = expert_ids.dim(1);
-  const int64_t width = experts.dim(2);
-  const std::span<const int32_t> ids{expert_ids.ptr<int32_t>(),
-                                     static_cast<size_t>(num_tokens * k)};
-  const std::vector<ExpertRun> runs =
-      group_by_expert(ids, first_expert, experts.dim(0), context.expert_order);
-  const std::vector<int32_t>& order = context.expert_order;
-  const auto num_pairs = static_cast<int64_t>(order.size());
+  const int64_t width = experts.dim(2), max_pairs = num_tokens * k;
+  int32_t* const order = context.expert_order.of(max_pairs);
+  const std::vector<ExpertRun>& runs = context.expert_runs;
+  const int64_t num_pairs =
+      group_by_expert({expert_ids.ptr<int32_t>(), static_cast<size_t>(max_pairs)}, first_expert,
+                      experts.dim(0), order, context.expert_runs);
 
-  float* inputs = context.expert_inputs.floats(num_pairs * hidden);
-  float* activated = context.expert_hidden.floats(num_pairs * width);
-  float* outputs = context.expert_outputs.floats(num_pairs * hidden);
-  const int64_t copy_ns = num_pairs * hidden / kCopiesPerNs;
-  context.threads.run(num_pairs, copy_ns, [&](int64_t i, int) {
-    const int64_t token = order[static_cast<size_t>(i)] / k;
+  float* const inputs = context.expert_inputs.of(max_pairs * hidden);
+  float* const activated = context.expert_hidden.of(max_pairs * width);
+  float* const outputs = context.expert_outputs.of(max_pairs * hidden);
+  context.threads.run(num_pairs, num_pairs * hidden / kCopiesPerNs, [&](int64_t i, int) {
+    const int64_t token = order[i] / k;
     std::memcpy(inputs + i * hidden, x.ptr<float>() + token * hidden,
                 static_cast<size_t>(hidden) * sizeof(float));
   });
-  for (Scratch& scratch : context.per_thread) scratch.floats(num_tokens * kRowsPerTask);
+  for (auto& scratch : context.per_thread) scratch.of(num_tokens * kRowsPerTask);
   const int64_t down_ns = all_down_ns(experts, runs, first_expert);
   for_each_piece(context, runs, width, 2 * down_ns,
                  [&](const ExpertRun& run, int64_t begin, int64_t end, int thread) {
@@ -133,7 +154,7 @@ void experts(CpuContext& context, const Tensor& x, const Tensor& expert_ids,
                    const float* input = inputs + run.begin * hidden;
                    float* gate = activated + run.begin * width + begin;
                    const int64_t count = run.end - run.begin, rows = end - begin;
-                   float* up = context.per_thread[static_cast<size_t>(thread)].floats(count * rows);
+                   float* up = context.per_thread[static_cast<size_t>(thread)].of(count * rows);
                    context.matmul(input, hidden, count, expert.gate, begin, end, gate, width);
                    context.matmul(input, hidden, count, expert.up, begin, end, up, rows);
                    for (int64_t i = 0; i < count; ++i) {
@@ -147,23 +168,7 @@ void experts(CpuContext& context, const Tensor& x, const Tensor& expert_ids,
                                   experts.expert(run.expert_id - first_expert).down, begin, end,
                                   outputs + run.begin * hidden + begin, hidden);
                  });
-
-  // Where each pair went; a token's pairs in ascending order of expert are in ascending order
-  // there.
-  std::vector<int64_t> places(ids.size(), -1);  // -1: the expert is elsewhere
-  for (int64_t i = 0; i < num_pairs; ++i)
-    places[static_cast<size_t>(order[static_cast<size_t>(i)])] = i;
-  context.threads.run(num_tokens, copy_ns, [&](int64_t t, int) {
-    std::vector<int64_t> mine(places.begin() + t * k, places.begin() + (t + 1) * k);
-    std::sort(mine.begin(), mine.end());
-    float* sum = out.ptr<float>() + t * hidden;
-    std::fill(sum, sum + hidden, 0.0f);
-    for (const int64_t place : mine) {
-      if (place < 0) continue;
-      const float weight = expert_weights.ptr<float>()[order[static_cast<size_t>(place)]];
-      for (int64_t i = 0; i < hidden; ++i) sum[i] += weight * outputs[place * hidden + i];
-    }
-  });
+  add_outputs(context, outputs, {order, static_cast<size_t>(num_pairs)}, expert_weights, out);
 }
 
 }  // namespace ernie::cpu

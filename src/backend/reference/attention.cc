@@ -7,21 +7,20 @@
 namespace ernie::reference {
 namespace {
 
-/// Writes `values` (head_dim of them, from a qkv row) to a cached head.
-void copy_head(const Row& row, int64_t offset, const Tensor& head) {
-  const auto begin = row.begin() + offset;
-  write_row(head, 0, Row(begin, begin + head.dim(1)));
+std::span<const double> head_of(const Row& row, int64_t offset, int64_t head_dim) {
+  return std::span(row).subspan(static_cast<size_t>(offset), static_cast<size_t>(head_dim));
 }
 
-/// Attention of one query head over the keys in `slots`, in order.
-Row attend(const Row& query, const std::vector<int64_t>& slots, const ReferenceKvCache& cache,
-           int64_t layer, int64_t kv_head, DType act) {
+/// Attention of one query head over the keys in room.slots, in order.
+void attend(std::span<const double> query, const ReferenceKvCache& cache, int64_t layer,
+            int64_t kv_head, DType act, Room& room, std::span<double> out) {
   // The scale is a float32 number in the original, and the score is stored before it is applied.
   const DType wide = arithmetic_of(act);
   const double scale = rounded(wide, 1.0 / std::sqrt(static_cast<double>(query.size())));
-  Row scores;
-  for (const int64_t slot : slots) {
-    const Row key = read_row(cache.key(layer, slot, kv_head), 0);
+  Row& scores = room.scores;
+  scores.clear();
+  for (const int64_t slot : room.slots) {
+    const Row& key = read_row(cache.key(layer, slot, kv_head), 0, room.other);
     double dot = 0;
     for (size_t i = 0; i < key.size(); ++i) {
       dot += query[i] * key[i];
@@ -31,13 +30,12 @@ Row attend(const Row& query, const std::vector<int64_t>& slots, const ReferenceK
   const double max = *std::max_element(scores.begin(), scores.end());
   double sum = 0;
   for (const double score : scores) sum += std::exp(score - max);
-  Row out(query.size());
-  for (size_t n = 0; n < slots.size(); ++n) {
+  std::fill(out.begin(), out.end(), 0.0);
+  for (size_t n = 0; n < scores.size(); ++n) {
     const double probability = rounded(act, std::exp(scores[n] - max) / sum);
-    const Row value = read_row(cache.value(layer, slots[n], kv_head), 0);
+    const Row& value = read_row(cache.value(layer, room.slots[n], kv_head), 0, room.other);
     for (size_t i = 0; i < out.size(); ++i) out[i] += probability * value[i];
   }
-  return out;
 }
 
 }  // namespace
@@ -45,12 +43,13 @@ Row attend(const Row& query, const std::vector<int64_t>& slots, const ReferenceK
 void ReferenceBackend::do_store_kv(const Tensor& qkv, const QkvLayout& layout,
                                    const Tensor& slot_mapping, KvCache& kv, int64_t layer) {
   const ReferenceKvCache& cache = static_cast<const ReferenceKvCache&>(kv);
+  const int64_t dim = layout.head_dim;
   for (int64_t t = 0; t < qkv.dim(0); ++t) {
-    const Row row = read_row(qkv, t);
+    const Row& row = read_row(qkv, t, room_.row);
     const int64_t slot = slot_mapping.ptr<int32_t>()[t];
     for (int64_t h = 0; h < layout.num_kv_heads; ++h) {
-      copy_head(row, layout.key_offset() + h * layout.head_dim, cache.key(layer, slot, h));
-      copy_head(row, layout.value_offset() + h * layout.head_dim, cache.value(layer, slot, h));
+      write_row(cache.key(layer, slot, h), 0, head_of(row, layout.key_offset() + h * dim, dim));
+      write_row(cache.value(layer, slot, h), 0, head_of(row, layout.value_offset() + h * dim, dim));
     }
   }
 }
@@ -59,26 +58,29 @@ void ReferenceBackend::do_attention(const Tensor& qkv, const QkvLayout& layout, 
                                     int64_t layer, const AttentionBatch& batch, const Tensor& out) {
   const ReferenceKvCache& cache = static_cast<const ReferenceKvCache&>(kv);
   const int64_t block_size = cache.shape().block_size;
-  const int64_t group = layout.num_heads / layout.num_kv_heads;
+  const int64_t group = layout.num_heads / layout.num_kv_heads, dim = layout.head_dim;
+  Room& room = room_;
+  // For the longest context that there can be, as that of each step is longer than the last one's.
+  room.slots.reserve(static_cast<size_t>(batch.block_tables.dim(1) * block_size));
+  room.scores.reserve(room.slots.capacity());
+  room.out.resize(static_cast<size_t>(layout.q_size()));
   for (int64_t s = 0; s < batch.num_seqs(); ++s) {
     const std::span<const int32_t> blocks = batch.block_tables.row<int32_t>(s);
     const int64_t begin = batch.query_start.ptr<int32_t>()[s];
     const int64_t end = batch.query_start.ptr<int32_t>()[s + 1];
     for (int64_t t = begin; t < end; ++t) {
       const int64_t num_keys = batch.context_lens.ptr<int32_t>()[s] - (end - 1 - t);
-      std::vector<int64_t> slots;
+      room.slots.clear();
       for (int64_t n = 0; n < num_keys; ++n) {
-        slots.push_back(blocks[static_cast<size_t>(n / block_size)] * block_size + n % block_size);
+        const int64_t block = blocks[static_cast<size_t>(n / block_size)];
+        room.slots.push_back(block * block_size + n % block_size);
       }
-      const Row row = read_row(qkv, t);
-      Row heads;
+      const Row& row = read_row(qkv, t, room.row);
       for (int64_t h = 0; h < layout.num_heads; ++h) {
-        const auto query = row.begin() + h * layout.head_dim;
-        const Row head =
-            attend({query, query + layout.head_dim}, slots, cache, layer, h / group, out.dtype);
-        heads.insert(heads.end(), head.begin(), head.end());
+        const std::span<double> head(room.out.data() + h * dim, static_cast<size_t>(dim));
+        attend(head_of(row, h * dim, dim), cache, layer, h / group, out.dtype, room, head);
       }
-      write_row(out, t, heads);
+      write_row(out, t, room.out);
     }
   }
 }

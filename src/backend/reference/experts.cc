@@ -8,29 +8,27 @@
 namespace ernie::reference {
 namespace {
 
-std::vector<float> softmax(const Row& logits) {
+void softmax(const Row& logits, std::vector<float>& p) {
   const double max = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
   for (const double x : logits) sum += std::exp(x - max);
-  std::vector<float> p;
+  p.clear();
   for (const double x : logits) p.push_back(static_cast<float>(std::exp(x - max) / sum));
-  return p;
 }
 
-/// down(silu(gate x) * (up x)), each stored value rounded to `act`.
-Row swiglu(const Experts::Expert& expert, const Row& x, DType act) {
-  Row hidden(static_cast<size_t>(expert.gate.dim(0)));
+/// out = down(silu(gate x) * (up x)), each stored value rounded to `act`.
+void swiglu(const Experts::Expert& expert, const Row& x, DType act, Row& hidden, Row& out) {
+  hidden.resize(static_cast<size_t>(expert.gate.dim(0)));
   for (size_t i = 0; i < hidden.size(); ++i) {
     const double gate = rounded(act, expert.gate.dot(static_cast<int64_t>(i), x));
     const double up = rounded(act, expert.up.dot(static_cast<int64_t>(i), x));
     const double activated = rounded(act, gate / (1.0 + std::exp(-gate)));
     hidden[i] = rounded(act, activated * up);
   }
-  Row out(static_cast<size_t>(expert.down.dim(0)));
+  out.resize(static_cast<size_t>(expert.down.dim(0)));
   for (size_t i = 0; i < out.size(); ++i) {
     out[i] = rounded(act, expert.down.dot(static_cast<int64_t>(i), hidden));
   }
-  return out;
 }
 
 }  // namespace
@@ -39,19 +37,21 @@ void ReferenceBackend::do_route(const Tensor& logits, const Operand& operand, fl
                                 const Tensor& expert_ids, const Tensor& expert_weights) {
   const auto& bias = static_cast<const Vector&>(operand);
   const int64_t k = expert_ids.dim(1);
+  std::vector<float>&p = room_.probabilities, &key = room_.keys;
+  std::vector<int32_t>& order = room_.order;
   for (int64_t t = 0; t < logits.dim(0); ++t) {
-    const std::vector<float> p = softmax(read_row(logits, t));
-    std::vector<float> key(p.size());
+    softmax(read_row(logits, t, room_.row), p);
+    key.resize(p.size());
     for (size_t e = 0; e < p.size(); ++e) key[e] = p[e] + static_cast<float>(bias.values()[e]);
-    std::vector<int32_t> order(p.size());
+    order.resize(p.size());
     std::iota(order.begin(), order.end(), 0);
     // A row with NaN has no right answer, but it must have one: NaN counts as the least.
     const auto rank = [&](int32_t e) {
       const float value = key[static_cast<size_t>(e)];
       return std::isnan(value) ? -INFINITY : value;
     };
-    std::stable_sort(order.begin(), order.end(),
-                     [&](int32_t a, int32_t b) { return rank(a) > rank(b); });
+    std::sort(order.begin(), order.end(),
+              [&](int32_t a, int32_t b) { return rank(a) != rank(b) ? rank(a) > rank(b) : a < b; });
     float sum = 0;
     for (int64_t j = 0; j < k; ++j) sum += p[static_cast<size_t>(order[static_cast<size_t>(j)])];
     const float denominator = std::max(sum, norm_min);
@@ -69,9 +69,11 @@ void ReferenceBackend::do_experts(const Tensor& x, const Tensor& expert_ids,
                                   int64_t first_expert, const Tensor& out) {
   const auto& experts = static_cast<const Experts&>(operand);
   const DType act = out.dtype;
+  std::vector<std::pair<int32_t, float>>& chosen = room_.chosen;
+  Row &sum = room_.out, &y = room_.other;
   for (int64_t t = 0; t < x.dim(0); ++t) {
-    const Row input = read_row(x, t);
-    std::vector<std::pair<int32_t, float>> chosen;
+    const Row& input = read_row(x, t, room_.row);
+    chosen.clear();
     for (size_t j = 0; j < static_cast<size_t>(expert_ids.dim(1)); ++j) {
       const int32_t id = expert_ids.row<int32_t>(t)[j];
       const bool is_here = first_expert <= id && id < first_expert + experts.dim(0);
@@ -79,9 +81,9 @@ void ReferenceBackend::do_experts(const Tensor& x, const Tensor& expert_ids,
     }
     std::sort(chosen.begin(), chosen.end());
     // Without bfloat16 the sum is wide; in bfloat16 the original stores it after each expert.
-    Row sum(input.size());
+    sum.assign(input.size(), 0.0);
     for (const auto& [id, weight] : chosen) {
-      const Row y = swiglu(experts.expert(id - first_expert), input, act);
+      swiglu(experts.expert(id - first_expert), input, act, room_.hidden, y);
       const double w = rounded(act, static_cast<double>(weight));
       for (size_t i = 0; i < sum.size(); ++i) {
         const double term = y[i] * w;

@@ -5,9 +5,10 @@ namespace ernie::reference {
 
 void ReferenceBackend::do_linear(const Tensor& x, const Operand& operand, const Tensor& out) {
   const auto& weight = static_cast<const Matrix&>(operand);
-  Row row(static_cast<size_t>(weight.dim(0)));
+  Row& row = room_.out;
+  row.resize(static_cast<size_t>(weight.dim(0)));
   for (int64_t t = 0; t < x.dim(0); ++t) {
-    const Row input = read_row(x, t);
+    const Row& input = read_row(x, t, room_.row);
     for (size_t o = 0; o < row.size(); ++o) {
       row[o] = weight.dot(static_cast<int64_t>(o), input);
     }

@@ -9,8 +9,19 @@
 #include <memory>
 
 #include "backend/backend.h"
+#include "backend/reference/values.h"
 
 namespace ernie::reference {
+
+/// What operations write while they compute a row. It keeps its size, so that a step allocates
+/// nothing once the largest batch was seen.
+struct Room {
+  Row row, other, out, hidden, scores;
+  std::vector<float> probabilities, keys;
+  std::vector<int32_t> order;
+  std::vector<std::pair<int32_t, float>> chosen;
+  std::vector<int64_t> slots;
+};
 
 /// Memory and weights in reference_backend.cc, the operations in files of their own.
 class ReferenceBackend final : public Backend {
@@ -55,6 +66,7 @@ class ReferenceBackend final : public Backend {
 
   DType act_;
   StorageFormats formats_;
+  Room room_;
 };
 
 /// The executable specification: scalar, one thread, no speed. dtype F64: nothing is rounded, the

@@ -27,7 +27,7 @@ void ReferenceBackend::do_rope(const Tensor& qkv, const QkvLayout& layout, const
   const int64_t num_rotated_pairs = layout.value_offset() / 2;
   const DType wide = arithmetic_of(qkv.dtype);
   for (int64_t t = 0; t < qkv.dim(0); ++t) {
-    Row row = read_row(qkv, t);
+    Row& row = read_row(qkv, t, room_.row);
     const std::span<const float> angles = table.row<float>(t);
     for (size_t pair = 0; pair < static_cast<size_t>(num_rotated_pairs); ++pair) {
       const double cos = static_cast<double>(angles[2 * (pair % num_pairs)]);

@@ -30,21 +30,19 @@ double dot_in_double(const std::byte* row, const Row& x) {
 
 }  // namespace
 
-Row read_row(const Tensor& tensor, int64_t i) {
+Row& read_row(const Tensor& tensor, int64_t i, Row& row) {
   const int64_t n = tensor.row_elements();
-  if (tensor.dtype == DType::kF64) {
-    const double* begin = tensor.ptr<double>() + i * n;
-    return {begin, begin + n};
-  }
-  Row values(static_cast<size_t>(n));
+  row.resize(static_cast<size_t>(n));
   for (int64_t j = 0; j < n; ++j) {
-    values[static_cast<size_t>(j)] =
-        static_cast<double>(load_float(tensor.dtype, tensor.data, i * n + j));
+    row[static_cast<size_t>(j)] =
+        tensor.dtype == DType::kF64
+            ? tensor.ptr<double>()[i * n + j]
+            : static_cast<double>(load_float(tensor.dtype, tensor.data, i * n + j));
   }
-  return values;
+  return row;
 }
 
-void write_row(const Tensor& tensor, int64_t i, const Row& values) {
+void write_row(const Tensor& tensor, int64_t i, std::span<const double> values) {
   const int64_t n = tensor.row_elements();
   ERNIE_CHECK(n == static_cast<int64_t>(values.size()), "{} for {}", values.size(), n);
   if (tensor.dtype == DType::kF64) {
@@ -74,15 +72,14 @@ Matrix::Place Matrix::find(int64_t i) const {
   return {&blocks_[b], i};
 }
 
-Row Matrix::row(int64_t i) const {
+void Matrix::read_row(int64_t i, Row& row) const {
   const Place place = find(i);
   const DType dtype = dense_dtype(place.block->format().id).value();
-  Row values(static_cast<size_t>(dim(1)));
+  row.resize(static_cast<size_t>(dim(1)));
   for (int64_t j = 0; j < dim(1); ++j) {
-    values[static_cast<size_t>(j)] =
+    row[static_cast<size_t>(j)] =
         static_cast<double>(load_float(dtype, place.block->row(place.row), j));
   }
-  return values;
 }
 
 double Matrix::dot(int64_t i, const Row& x) const {

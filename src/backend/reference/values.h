@@ -3,6 +3,7 @@
 /// Element access for the reference operations: everything is widened to double on reading and
 /// rounded to the tensor's type on writing.
 
+#include <span>
 #include <vector>
 
 #include "backend/operands.h"
@@ -12,9 +13,9 @@ namespace ernie::reference {
 
 using Row = std::vector<double>;
 
-/// Row `i` of a tensor of F64, F32 or BF16.
-Row read_row(const Tensor& tensor, int64_t i);
-void write_row(const Tensor& tensor, int64_t i, const Row& values);
+/// Row `i` of a tensor of F64, F32 or BF16, into `row`, which is returned.
+Row& read_row(const Tensor& tensor, int64_t i, Row& row);
+void write_row(const Tensor& tensor, int64_t i, std::span<const double> values);
 
 /// x as the given type would store it.
 double rounded(DType dtype, double x);
@@ -28,7 +29,8 @@ class Matrix final : public Operand {
  public:
   explicit Matrix(std::vector<HostMatrix> row_blocks);
   size_t num_bytes() const override { return 0; }
-  Row row(int64_t i) const;
+  /// Row i, into `row`.
+  void read_row(int64_t i, Row& row) const;
   /// Σ_k row(i)[k] * x[k], summed in double.
   double dot(int64_t i, const Row& x) const;
 
