@@ -2,18 +2,19 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
+#include <set>
 
 #include "base/rng.h"
 #include "checkpoint/inspect.h"
+#include "engine/engine_loop.h"
 
 namespace ernie::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+double seconds_between(Clock::time_point begin, Clock::time_point end) {
+  return std::chrono::duration<double>(end - begin).count();
 }
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -23,121 +24,147 @@ int64_t prefill_steps(int64_t batch, int64_t prompt_len, int64_t max_tokens) {
   return ceil_div(batch * prompt_len, std::max<int64_t>(1, max_tokens - batch)) + 1;
 }
 
+/// Submits requests to a loop of its own and notes down its steps.
 class LatencyRunner {
  public:
-  LatencyRunner(Engine& engine, LatencyRun& run) : engine_(engine), run_(run) {}
+  explicit LatencyRunner(LatencyRun& run) : run_(run) {}
+
+  Result<void> start(std::unique_ptr<Engine> engine) {
+    const auto note = [this](const StepRecord& step) { note_step(step); };
+    ERNIE_TRY(loop_, EngineLoop::create(std::move(engine), {.on_step = note}));
+    return {};
+  }
 
   Result<void> prefill(int64_t input_len, int64_t batch_size) {
     PrefillResult result{.input_len = input_len, .batch_size = batch_size};
     for (int64_t i = 0; i < num_iters(); ++i) {
       if (i == run_.options.num_iters_warmup) energy_.restart();
-      const bool counts = i >= run_.options.num_iters_warmup;
-      ERNIE_TRY_VOID(add_requests(input_len, batch_size, 1));
-      const auto start = Clock::now();
-      while (engine_.has_unfinished()) {
-        ERNIE_TRY(const int64_t num_tokens, step());
-        const double elapsed = seconds_since(start);
-        if (!counts) continue;
-        result.first_token_s.insert(result.first_token_s.end(), static_cast<size_t>(num_tokens),
-                                    elapsed);
+      ERNIE_TRY_VOID(compute(input_len, batch_size, 1));
+      if (i < run_.options.num_iters_warmup) continue;
+      for (const Step& step : steps_) {
+        result.first_token_s.insert(result.first_token_s.end(),
+                                    static_cast<size_t>(step.num_tokens),
+                                    seconds_between(steps_.front().began, step.ended));
       }
-      if (counts) result.batch_s.push_back(seconds_since(start));
+      result.batch_s.push_back(seconds_between(steps_.front().began, steps_.back().ended));
     }
     result.joules = energy_.joules();
     result.step_costs =
-        prefill_costs(engine_.config(), batch_size, input_len,
-                      engine_.options().max_num_batched_tokens, run_.facts.element_bytes);
+        prefill_costs(loop_->config(), batch_size, input_len,
+                      loop_->options().max_num_batched_tokens, run_.facts.element_bytes);
     run_.prefill.push_back(std::move(result));
     return {};
   }
 
   Result<void> decode(int64_t depth, int64_t batch_size) {
-    const int64_t output_len = run_.options.output_len;
+    const int64_t prompt_len = std::max<int64_t>(depth, 1), output_len = run_.options.output_len;
+    const int64_t fill_steps =
+        prefill_steps(batch_size, prompt_len, loop_->options().max_num_batched_tokens);
     DecodeResult result{.depth = depth, .batch_size = batch_size};
     double joules = 0;
     for (int64_t i = 0; i < num_iters(); ++i) {
-      ERNIE_TRY_VOID(fill(std::max<int64_t>(depth, 1), batch_size));
-      energy_.restart();
-      for (int64_t token = 0; token < output_len; ++token) {
-        const auto start = Clock::now();
-        ERNIE_TRY(const int64_t num_tokens, step());
-        const double taken = seconds_since(start);
-        if (num_tokens != batch_size) {
-          return make_error(ErrorCode::kOutOfMemory,
-                            "decode: {} of {} sequences got a token in a step; the KV cache is too "
-                            "small for --batch-size {} at --depth {}",
-                            num_tokens, batch_size, batch_size, depth);
-        }
-        if (i >= run_.options.num_iters_warmup) result.step_s.push_back(taken);
+      decode_ = {.batch_size = batch_size, .num_steps = output_len};
+      // One token more than will be waited for: the last ones are cancelled.
+      ERNIE_TRY_VOID(compute(prompt_len, batch_size, fill_steps + output_len + 1));
+      ERNIE_TRY_VOID(check_decode_steps(depth));
+      if (i < run_.options.num_iters_warmup) continue;
+      for (const Step& step : decode_.steps) {
+        result.step_s.push_back(seconds_between(step.began, step.ended));
       }
-      if (i >= run_.options.num_iters_warmup) joules += energy_.joules().value_or(0);
-      ERNIE_TRY_VOID(abort_all());
+      joules += decode_.joules.value_or(0);
     }
+    decode_ = {};
     if (energy_.available()) result.joules = joules;
     const std::vector<QuerySpan> sequences(static_cast<size_t>(batch_size),
-                                           {1, std::max<int64_t>(depth, 1) + output_len / 2});
-    result.step_cost = step_cost(engine_.config(), sequences, batch_size, run_.facts.element_bytes);
+                                           {1, prompt_len + output_len / 2});
+    result.step_cost = step_cost(loop_->config(), sequences, batch_size, run_.facts.element_bytes);
     run_.decode.push_back(std::move(result));
     return {};
   }
 
  private:
+  struct Step {
+    Clock::time_point began, ended;
+    int64_t num_tokens = 0;
+  };
+  /// The steps after every sequence of a batch has its first token.
+  struct Decode {
+    int64_t batch_size = 0, num_steps = 0;  ///< wanted
+    std::set<RequestId> started;
+    std::vector<Step> steps;
+    std::optional<double> joules;  ///< of these steps
+  };
+
   int64_t num_iters() const { return run_.options.num_iters + run_.options.num_iters_warmup; }
 
-  Result<void> add_requests(int64_t prompt_len, int64_t batch_size, int64_t max_tokens) {
-    requests_.clear();
+  /// On the engine's thread; the requests' ends order it before what reads it.
+  void note_step(const StepRecord& record) {
+    Step step{record.began, record.ended};
+    for (const RequestOutput& output : record.outputs) {
+      step.num_tokens += static_cast<int64_t>(output.token_ids.size());
+    }
+    steps_.push_back(step);
+    if (decode_.batch_size > 0) note_decode(record, step);
+  }
+
+  void note_decode(const StepRecord& record, const Step& step) {
+    const auto num_started = [this] { return static_cast<int64_t>(decode_.started.size()); };
+    if (num_started() == decode_.batch_size) {
+      if (std::ssize(decode_.steps) == decode_.num_steps) return;  // cancelled already
+      decode_.steps.push_back(step);
+      if (std::ssize(decode_.steps) < decode_.num_steps) return;
+      decode_.joules = energy_.joules();
+      for (const RequestId id : decode_.started) loop_->cancel(id);
+      return;
+    }
+    for (const RequestOutput& output : record.outputs) {
+      if (!output.token_ids.empty()) decode_.started.insert(output.request_id);
+    }
+    if (num_started() == decode_.batch_size) energy_.restart();
+  }
+
+  /// Computes a batch to its end.
+  Result<void> compute(int64_t prompt_len, int64_t batch_size, int64_t max_tokens) {
+    std::vector<GenerationRequest> requests;
     for (int64_t i = 0; i < batch_size; ++i) {
       GenerationRequest request{
-          random_prompt(engine_.config(), prompt_len, run_.options.seed, next_stream_++), {}};
+          random_prompt(loop_->config(), prompt_len, run_.options.seed, next_stream_++), {}};
       request.params.temperature = 0;
       request.params.ignore_eos = true;
       request.params.max_tokens = static_cast<int32_t>(max_tokens);
-      ERNIE_TRY(const RequestId id, engine_.add_request(std::move(request)));
-      requests_.push_back(id);
+      requests.push_back(std::move(request));
+    }
+    steps_.clear();
+    ERNIE_TRY(std::vector<TokenStream> streams,
+              loop_->submit_all(std::move(requests), {.whole = true}));
+    for (TokenStream& stream : streams) {
+      const RequestOutput answer = *stream.next();
+      if (answer.finish_reason != FinishReason::kError) continue;
+      return make_error(ErrorCode::kIo, "generation failed: {}", answer.error);
     }
     return {};
   }
 
-  /// The number of new tokens.
-  Result<int64_t> step() {
-    int64_t num_tokens = 0;
-    for (const RequestOutput& output : engine_.step()) {
-      if (output.finish_reason == FinishReason::kError) {
-        return make_error(ErrorCode::kIo, "generation failed: {}", output.error);
-      }
-      num_tokens += static_cast<int64_t>(output.token_ids.size());
-    }
-    return num_tokens;
-  }
-
-  /// Requests that are all decoding, with room for output_len tokens more.
-  Result<void> fill(int64_t depth, int64_t batch_size) {
-    const int64_t steps =
-        prefill_steps(batch_size, depth, engine_.options().max_num_batched_tokens);
-    ERNIE_TRY_VOID(add_requests(depth, batch_size, steps + run_.options.output_len + 1));
-    std::map<RequestId, bool> started;
-    while (static_cast<int64_t>(started.size()) < batch_size) {
-      for (const RequestOutput& output : engine_.step()) {
-        if (output.finish_reason == FinishReason::kError) {
-          return make_error(ErrorCode::kIo, "generation failed: {}", output.error);
-        }
-        if (!output.token_ids.empty()) started[output.request_id] = true;
-      }
+  Result<void> check_decode_steps(int64_t depth) const {
+    const int64_t batch_size = decode_.batch_size;
+    for (int64_t i = 0; i < decode_.num_steps; ++i) {
+      const auto index = static_cast<size_t>(i);
+      const int64_t num_tokens = index < decode_.steps.size() ? decode_.steps[index].num_tokens : 0;
+      if (num_tokens == batch_size) continue;
+      return make_error(ErrorCode::kOutOfMemory,
+                        "decode: {} of {} sequences got a token in a step; the KV cache is too "
+                        "small for --batch-size {} at --depth {}",
+                        num_tokens, batch_size, batch_size, depth);
     }
     return {};
   }
 
-  Result<void> abort_all() {
-    for (const RequestId id : requests_) engine_.abort(id);
-    while (engine_.has_unfinished()) ERNIE_TRY_VOID(step());
-    return {};
-  }
-
-  Engine& engine_;
   LatencyRun& run_;
   EnergyMeter energy_;
-  std::vector<RequestId> requests_;
   uint64_t next_stream_ = 0;
+  std::vector<Step> steps_;
+  Decode decode_;
+  std::unique_ptr<EngineLoop> loop_;  // last: its thread uses the others
 };
 
 void set_limits(LatencyRun& run) {
@@ -208,9 +235,11 @@ ModelFacts model_facts(const Engine& engine, DType dtype) {
   return facts;
 }
 
-Result<void> run_latency(Engine& engine, int num_threads, double limits_seconds, LatencyRun& run) {
+Result<void> run_latency(std::unique_ptr<Engine> engine, int num_threads, double limits_seconds,
+                         LatencyRun& run) {
   run.has_energy = EnergyMeter().available();
-  LatencyRunner runner(engine, run);
+  LatencyRunner runner(run);
+  ERNIE_TRY_VOID(runner.start(std::move(engine)));
   for (const int64_t batch : run.options.batch_sizes) {
     for (const int64_t length : run.options.input_lens) {
       ERNIE_TRY_VOID(runner.prefill(length, batch));

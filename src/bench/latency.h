@@ -3,6 +3,7 @@
 /// Prefill and decode of a model, by length, depth and batch.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -69,10 +70,12 @@ struct LatencyRun {
   ProcessMemory last_memory;
 };
 
-/// Prompts are random, outputs greedy and as long as asked for. The machine's limits are measured
-/// last, so that their buffer is not in the memory figures. Fills all of `run` but options and
-/// facts. Error: what the engine says of a request, or memory.
-Result<void> run_latency(Engine& engine, int num_threads, double limits_seconds, LatencyRun& run);
+/// Prompts are random, outputs greedy and as long as asked for. A step's time is that of
+/// Engine::step(), on the thread of an EngineLoop that is made for it. The machine's limits are
+/// measured last, so that their buffer is not in the memory figures. Fills all of `run` but options
+/// and facts. Error: what the engine says of a request, or memory.
+Result<void> run_latency(std::unique_ptr<Engine> engine, int num_threads, double limits_seconds,
+                         LatencyRun& run);
 
 /// Token ids drawn from the vocabulary, the special ones at its beginning left out.
 std::vector<TokenId> random_prompt(const ModelConfig& config, int64_t num_tokens, uint64_t seed,

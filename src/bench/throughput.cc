@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <chrono>
 
+#include "engine/engine_loop.h"
+
 namespace ernie::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// See run_throughput().
 LimitTime run_limit(const ModelConfig& config, const ThroughputRun& run) {
@@ -36,12 +34,25 @@ LimitTime run_limit(const ModelConfig& config, const ThroughputRun& run) {
   return limit_time(cost, run.limits.all_read_gb_per_s, run.limits.peak_gflop_per_s());
 }
 
-Result<void> queue_all(Engine& engine, std::vector<GenerationRequest> requests) {
-  for (size_t i = 0; i < requests.size(); ++i) {
-    const auto id = engine.add_request(std::move(requests[i]));
-    if (!id) {
-      return make_error(id.error().code, "request {}: {}", i + 1, id.error().message);
-    }
+/// On the engine's thread.
+void note_step(const StepRecord& record, Clock::time_point start, ThroughputRun& run) {
+  ThroughputStep step{.end_s = std::chrono::duration<double>(record.ended - start).count()};
+  for (const RequestOutput& output : record.outputs) {
+    step.num_tokens += static_cast<int64_t>(output.token_ids.size());
+    if (!output.finish_reason) continue;
+    run.requests.push_back({output.num_prompt_tokens, output.num_output_tokens,
+                            output.timings.first_token_s, output.timings.total_s});
+  }
+  run.steps.push_back(step);
+}
+
+Result<void> compute_all(EngineLoop& loop, std::vector<GenerationRequest> requests) {
+  ERNIE_TRY(std::vector<TokenStream> streams,
+            loop.submit_all(std::move(requests), {.whole = true}));
+  for (TokenStream& stream : streams) {
+    const RequestOutput answer = *stream.next();
+    if (answer.finish_reason != FinishReason::kError) continue;
+    return make_error(ErrorCode::kIo, "generation failed: {}", answer.error);
   }
   return {};
 }
@@ -74,32 +85,23 @@ ThroughputFigures throughput_figures(const ThroughputRun& run) {
   return figures;
 }
 
-Result<void> run_throughput(Engine& engine, std::vector<GenerationRequest> requests,
+Result<void> run_throughput(std::unique_ptr<Engine> engine, std::vector<GenerationRequest> requests,
                             int num_threads, double limits_seconds, ThroughputRun& run) {
   EnergyMeter energy;
   run.has_energy = energy.available();
-  const auto start = Clock::now();
-  ERNIE_TRY_VOID(queue_all(engine, std::move(requests)));
-  while (engine.has_unfinished()) {
-    ThroughputStep step;
-    for (const RequestOutput& output : engine.step()) {
-      step.num_tokens += static_cast<int64_t>(output.token_ids.size());
-      if (!output.finish_reason) continue;
-      if (*output.finish_reason == FinishReason::kError) {
-        return make_error(ErrorCode::kIo, "generation failed: {}", output.error);
-      }
-      run.requests.push_back({output.num_prompt_tokens, output.num_output_tokens,
-                              output.timings.first_token_s, output.timings.total_s});
-    }
-    step.end_s = seconds_since(start);
-    run.steps.push_back(step);
-  }
-  run.elapsed_s = seconds_since(start);
+  Clock::time_point start;
+  EngineLoopOptions options;
+  options.max_queued_requests = static_cast<int64_t>(requests.size());
+  options.on_step = [&](const StepRecord& record) { note_step(record, start, run); };
+  ERNIE_TRY(const auto loop, EngineLoop::create(std::move(engine), std::move(options)));
+  start = Clock::now();
+  ERNIE_TRY_VOID(compute_all(*loop, std::move(requests)));
+  run.elapsed_s = run.steps.empty() ? 0 : run.steps.back().end_s;
   run.joules = energy.joules();
   run.last_memory = process_memory();
   ERNIE_TRY(const std::unique_ptr<LimitProbe> probe, LimitProbe::create(num_threads));
   run.limits = probe->measure(limits_seconds);
-  run.limit = run_limit(engine.config(), run);
+  run.limit = run_limit(loop->config(), run);
   return {};
 }
 

@@ -29,11 +29,11 @@ struct ThroughputRun {
   ProcessMemory last_memory;
 };
 
-/// Queues every request and steps the engine until all have ended. The limit is the longer of two
+/// Submits every request at once and waits until all have ended. The limit is the longer of two
 /// times: all arithmetic at the peak, and in each of the steps that were made the weights of a step
 /// of average size and all keys and values read at memory speed. Limits are measured last. Error: a
 /// request that the engine refuses, named by its index, or memory.
-Result<void> run_throughput(Engine& engine, std::vector<GenerationRequest> requests,
+Result<void> run_throughput(std::unique_ptr<Engine> engine, std::vector<GenerationRequest> requests,
                             int num_threads, double limits_seconds, ThroughputRun& run);
 
 /// What a run comes to.

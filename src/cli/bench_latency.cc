@@ -69,7 +69,7 @@ Result<void> bench_latency(LatencyFlags& flags) {
   complete_flags(flags);
   ERNIE_TRY(MeasuredEngine measured, load_measured(flags.engine));
   bench::LatencyRun run{.options = flags.options, .facts = measured.facts};
-  ERNIE_TRY_VOID(bench::run_latency(*measured.loaded.engine, num_threads_of(flags.engine),
+  ERNIE_TRY_VOID(bench::run_latency(std::move(measured.loaded.engine), num_threads_of(flags.engine),
                                     flags.limits_seconds, run));
   const report::Environment environment = report::collect_environment();
   report::Report report = bench::latency_report(run);

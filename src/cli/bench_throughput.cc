@@ -103,17 +103,16 @@ Result<void> bench_throughput(ThroughputFlags& flags) {
     engine.max_model_len = flags.input_len + flags.output_len;
   }
   ERNIE_TRY(MeasuredEngine measured, load_measured(flags.engine));
-  Engine& loaded = *measured.loaded.engine;
   std::vector<GenerationRequest> requests;
   if (is_random) {
-    requests = random_requests(flags, loaded.config());
+    requests = random_requests(flags, measured.loaded.engine->config());
   } else {
     ERNIE_TRY(requests, requests_of_file(flags, measured.loaded));
   }
   bench::ThroughputRun run{.source = is_random ? "random" : flags.prompt_file,
                            .facts = measured.facts};
-  ERNIE_TRY_VOID(bench::run_throughput(loaded, std::move(requests), num_threads_of(flags.engine),
-                                       flags.limits_seconds, run));
+  ERNIE_TRY_VOID(bench::run_throughput(std::move(measured.loaded.engine), std::move(requests),
+                                       num_threads_of(flags.engine), flags.limits_seconds, run));
   const report::Environment environment = report::collect_environment();
   report::Report report = bench::throughput_report(run);
   report.environment = environment_of(flags.engine, run.facts, environment);
