@@ -3,57 +3,15 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
-#include <map>
 #include <numeric>
 
 #include "base/rng.h"
+#include "engine/engine_loop.h"
 
 namespace ernie::verify::determinism {
 namespace {
 
 constexpr uint64_t kOrderStream = uint64_t{1} << 32, kCanaryStream = kOrderStream + 1;
-
-/// Runs requests on one engine and gathers what they give.
-class Tracer {
- public:
-  Tracer(Engine& engine, const std::vector<GenerationRequest>& requests)
-      : engine_(engine), requests_(requests), traces_(requests.size()) {}
-
-  Result<void> add(size_t index) {
-    GenerationRequest request = requests_[index];
-    request.on_token = [&tokens = traces_[index].tokens](TokenId id,
-                                                         std::span<const float> logits) {
-      tokens.push_back(make_token_record(id, logits));
-    };
-    ERNIE_TRY(const RequestId id, engine_.add_request(std::move(request)));
-    index_of_[id] = index;
-    return {};
-  }
-
-  void step() {
-    for (const RequestOutput& output : engine_.step()) {
-      RequestTrace& trace = traces_[index_of_.at(output.request_id)];
-      trace.text += output.text;
-      for (const TokenLogprob& logprob : output.prompt_logprobs) {
-        trace.prompt_logprobs.push_back(std::bit_cast<uint32_t>(logprob.logprob));
-      }
-      if (!output.finish_reason) continue;
-      trace.finish_reason = finish_reason_name(*output.finish_reason);
-      trace.error = output.error;
-    }
-  }
-  void run_to_end() {
-    while (engine_.has_unfinished()) step();
-  }
-
-  std::vector<RequestTrace> take() { return std::move(traces_); }
-
- private:
-  Engine& engine_;
-  const std::vector<GenerationRequest>& requests_;
-  std::vector<RequestTrace> traces_;
-  std::map<RequestId, size_t> index_of_;
-};
 
 /// The indices 0 to count - 1 in random order.
 std::vector<size_t> random_order(size_t count, uint64_t seed) {
@@ -65,6 +23,115 @@ std::vector<size_t> random_order(size_t count, uint64_t seed) {
   }
   return order;
 }
+
+/// A request of the list and when it comes: after so many steps, or when nothing else is left.
+struct PlannedArrival {
+  size_t request = 0;
+  int64_t step = 0;
+};
+constexpr int64_t kWhenIdle = INT64_MAX;
+
+std::vector<PlannedArrival> plan_arrivals(size_t count, Arrival arrival, uint64_t order_seed) {
+  std::vector<size_t> order = random_order(count, order_seed);
+  if (arrival != Arrival::kRandom) std::sort(order.begin(), order.end());
+  std::vector<PlannedArrival> plan;
+  int64_t step = 0;
+  for (size_t i = 0; i < count; ++i) {
+    plan.push_back({order[i], step});
+    if (arrival == Arrival::kAlone) step = kWhenIdle;
+    if (arrival != Arrival::kRandom) continue;
+    step += static_cast<int64_t>(philox_uniform(order_seed, kOrderStream, i + count + 1) * 5);
+  }
+  return plan;
+}
+
+/// Submits requests to a loop of its own when they are due, and gathers what they give.
+class Tracer {
+ public:
+  Tracer(const std::vector<GenerationRequest>& requests, std::vector<PlannedArrival> plan)
+      : requests_(requests),
+        plan_(std::move(plan)),
+        traces_(requests.size()),
+        streams_(requests.size()) {}
+
+  Result<void> run(std::unique_ptr<Engine> engine) {
+    EngineLoopOptions options;
+    options.max_queued_requests = static_cast<int64_t>(plan_.size());
+    options.on_step = [this](const StepRecord& step) { submit_due(step); };
+    ERNIE_TRY(loop_, EngineLoop::create(std::move(engine), std::move(options)));
+    ERNIE_TRY_VOID(submit_first());
+    for (const PlannedArrival& arrival : plan_) {
+      // The step that ends the last of those before it submits this one, if no earlier step did.
+      if (!streams_[arrival.request]) return *error_;
+      read(*streams_[arrival.request], traces_[arrival.request]);
+    }
+    return loop_->health();
+  }
+
+  std::vector<RequestTrace> take_traces() { return std::move(traces_); }
+  EngineCounters counters() const { return loop_->status().engine; }
+
+ private:
+  GenerationRequest traced_request(size_t index) {
+    GenerationRequest request = requests_[index];
+    request.on_token = [&tokens = traces_[index].tokens](TokenId id,
+                                                         std::span<const float> logits) {
+      tokens.push_back(make_token_record(id, logits));
+    };
+    return request;
+  }
+
+  /// Those that are due before the first step.
+  Result<void> submit_first() {
+    std::vector<GenerationRequest> first;
+    for (; num_submitted_ < plan_.size() && plan_[num_submitted_].step == 0; ++num_submitted_) {
+      first.push_back(traced_request(plan_[num_submitted_].request));
+    }
+    const size_t count = num_unfinished_ = first.size();
+    ERNIE_TRY(std::vector<TokenStream> streams,
+              loop_->submit_all(std::move(first), {.whole = true}));
+    for (size_t i = 0; i < count; ++i) streams_[plan_[i].request] = std::move(streams[i]);
+    return {};
+  }
+
+  /// On the engine's thread, before the step's updates can be read.
+  void submit_due(const StepRecord& step) {
+    ++num_steps_;
+    for (const RequestOutput& output : step.outputs) {
+      if (output.finish_reason) --num_unfinished_;
+    }
+    for (; num_submitted_ < plan_.size() && !error_; ++num_submitted_) {
+      const auto& [request, due_step] = plan_[num_submitted_];
+      if (due_step > num_steps_ && num_unfinished_ > 0) return;
+      auto stream = loop_->submit(traced_request(request), {.whole = true});
+      if (!stream) {
+        error_ = stream.error();
+        return;
+      }
+      streams_[request] = *std::move(stream);
+      ++num_unfinished_;
+    }
+  }
+
+  static void read(TokenStream& stream, RequestTrace& trace) {
+    const RequestOutput answer = *stream.next();
+    trace.text = answer.text;
+    for (const TokenLogprob& logprob : answer.prompt_logprobs) {
+      trace.prompt_logprobs.push_back(std::bit_cast<uint32_t>(logprob.logprob));
+    }
+    trace.finish_reason = finish_reason_name(*answer.finish_reason);
+    trace.error = answer.error;
+  }
+
+  const std::vector<GenerationRequest>& requests_;
+  const std::vector<PlannedArrival> plan_;
+  std::vector<RequestTrace> traces_;
+  std::vector<std::optional<TokenStream>> streams_;
+  size_t num_submitted_ = 0, num_unfinished_ = 0;
+  int64_t num_steps_ = 0;
+  std::optional<Error> error_;
+  std::unique_ptr<EngineLoop> loop_;  // last: its thread uses the others
+};
 
 std::optional<Departure> compare_tokens(const RequestTrace& expected, const RequestTrace& got) {
   const auto id_of = [](const RequestTrace& trace, size_t i) {
@@ -121,16 +188,17 @@ VariantResult run_variant(const Variant& variant, const DeterminismRun& run, uin
   const auto begin = Clock::now();
   VariantResult result{.variant = variant};
   auto engine = make_engine(variant);
-  auto traces = engine ? trace_requests(**engine, run.requests, variant.arrival, order_seed)
-                       : Result<std::vector<RequestTrace>>(engine.error());
-  if (!traces) {
-    result.error = traces.error();
+  auto traced = engine
+                    ? trace_requests(*std::move(engine), run.requests, variant.arrival, order_seed)
+                    : Result<TracedRequests>(engine.error());
+  if (!traced) {
+    result.error = traced.error();
     return result;
   }
-  result.counters = (*engine)->counters();
-  if (expected.empty()) expected = *traces;
-  result.departures = compare(expected, *traces);
-  result.num_tokens = num_tokens(*traces);
+  result.counters = traced->counters;
+  if (expected.empty()) expected = traced->traces;
+  result.departures = compare(expected, traced->traces);
+  result.num_tokens = num_tokens(traced->traces);
   result.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   return result;
 }
@@ -168,9 +236,10 @@ Result<RequestCanary> change_a_prompt(DeterminismRun& run,
   std::vector<GenerationRequest> changed = run.requests;
   TokenId& last = changed[canary.request].prompt_ids.back();
   last = last == 0 ? 1 : last - 1;
-  ERNIE_TRY(const auto engine, make_engine(variant));
-  ERNIE_TRY(const auto traces, trace_requests(*engine, changed, Arrival::kTogether, 0));
-  canary.found = compare(expected, traces);
+  ERNIE_TRY(auto engine, make_engine(variant));
+  ERNIE_TRY(const TracedRequests traced,
+            trace_requests(std::move(engine), changed, Arrival::kTogether, 0));
+  canary.found = compare(expected, traced.traces);
   return canary;
 }
 
@@ -184,21 +253,12 @@ bool DeterminismRun::passed() const {
          std::all_of(canaries.begin(), canaries.end(), caught);
 }
 
-Result<std::vector<RequestTrace>> trace_requests(Engine& engine,
-                                                 const std::vector<GenerationRequest>& requests,
-                                                 Arrival arrival, uint64_t order_seed) {
-  Tracer tracer(engine, requests);
-  std::vector<size_t> order = random_order(requests.size(), order_seed);
-  if (arrival != Arrival::kRandom) std::sort(order.begin(), order.end());
-  for (size_t i = 0; i < order.size(); ++i) {
-    ERNIE_TRY_VOID(tracer.add(order[i]));
-    if (arrival == Arrival::kAlone) tracer.run_to_end();
-    if (arrival != Arrival::kRandom) continue;
-    const double draw = philox_uniform(order_seed, kOrderStream, i + requests.size() + 1);
-    for (int step = 0; step < static_cast<int>(draw * 5); ++step) tracer.step();
-  }
-  tracer.run_to_end();
-  return tracer.take();
+Result<TracedRequests> trace_requests(std::unique_ptr<Engine> engine,
+                                      const std::vector<GenerationRequest>& requests,
+                                      Arrival arrival, uint64_t order_seed) {
+  Tracer tracer(requests, plan_arrivals(requests.size(), arrival, order_seed));
+  ERNIE_TRY_VOID(tracer.run(std::move(engine)));
+  return TracedRequests{tracer.take_traces(), tracer.counters()};
 }
 
 std::vector<Departure> compare(const std::vector<RequestTrace>& expected,

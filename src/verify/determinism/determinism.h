@@ -102,10 +102,14 @@ std::vector<GenerationRequest> random_requests(const ModelConfig& config,
 std::vector<Variant> make_variants(const Variant& base, const std::string& device,
                                    const DeterminismOptions& options, int64_t token_bytes);
 
-/// Traces of the requests, in their order. `order_seed` decides about random arrival.
-Result<std::vector<RequestTrace>> trace_requests(Engine& engine,
-                                                 const std::vector<GenerationRequest>& requests,
-                                                 Arrival arrival, uint64_t order_seed);
+struct TracedRequests {
+  std::vector<RequestTrace> traces;  ///< in the requests' order
+  EngineCounters counters;
+};
+/// Computes the requests with an EngineLoop. `order_seed` decides about random arrival.
+Result<TracedRequests> trace_requests(std::unique_ptr<Engine> engine,
+                                      const std::vector<GenerationRequest>& requests,
+                                      Arrival arrival, uint64_t order_seed);
 
 /// At most one departure for each request.
 std::vector<Departure> compare(const std::vector<RequestTrace>& expected,
