@@ -32,16 +32,16 @@ void RequestChannel::complete(RequestOutput& output) const {
 bool RequestChannel::push(RequestOutput output) {
   const std::lock_guard lock(mutex_);
   const bool was_readable = is_readable();
+  const std::optional<FinishReason> finish_reason = output.finish_reason;
   num_output_tokens_ += static_cast<int64_t>(output.token_ids.size());
-  end_reason_ = output.finish_reason;
-  if (is_closed_) return false;
   if (has_unread_) {
     merge(unread_, std::move(output));
-  } else {
+  } else if (!is_closed_) {
     unread_ = std::move(output);
     has_unread_ = true;
   }
-  return !was_readable && is_readable();
+  end_reason_ = finish_reason;  // last: if there was no memory to merge, end() still has to come
+  return !is_closed_ && !was_readable && is_readable();
 }
 
 bool RequestChannel::end(FinishReason reason, std::shared_ptr<const Error> failure) noexcept {
