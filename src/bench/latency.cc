@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "checkpoint/inspect.h"
 #include "engine/engine_loop.h"
+#include "engine/generation_result.h"
 
 namespace ernie::bench {
 namespace {
@@ -137,11 +138,7 @@ class LatencyRunner {
     steps_.clear();
     ERNIE_TRY(std::vector<TokenStream> streams,
               loop_->submit_all(std::move(requests), {.whole = true}));
-    for (TokenStream& stream : streams) {
-      const RequestOutput answer = *stream.next();
-      if (answer.finish_reason != FinishReason::kError) continue;
-      return make_error(ErrorCode::kIo, "generation failed: {}", answer.error);
-    }
+    for (TokenStream& stream : streams) ERNIE_TRY_VOID(read_to_end(stream));
     return {};
   }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "engine/engine_loop.h"
+#include "engine/generation_result.h"
 
 namespace ernie::bench {
 namespace {
@@ -49,11 +50,7 @@ void note_step(const StepRecord& record, Clock::time_point start, ThroughputRun&
 Result<void> compute_all(EngineLoop& loop, std::vector<GenerationRequest> requests) {
   ERNIE_TRY(std::vector<TokenStream> streams,
             loop.submit_all(std::move(requests), {.whole = true}));
-  for (TokenStream& stream : streams) {
-    const RequestOutput answer = *stream.next();
-    if (answer.finish_reason != FinishReason::kError) continue;
-    return make_error(ErrorCode::kIo, "generation failed: {}", answer.error);
-  }
+  for (TokenStream& stream : streams) ERNIE_TRY_VOID(read_to_end(stream));
   return {};
 }
 

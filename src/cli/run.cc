@@ -150,8 +150,8 @@ Result<bool> run(RunFlags& flags, const Interrupt& interrupt) {
   if (flags.receipts) {
     ERNIE_TRY(flags.job.receipts, prepare_receipts(flags.engine, loaded));
   }
-  if (!flags.job.input.empty()) return run_prompt_file(loaded, flags.job, interrupt);
-  ERNIE_TRY_VOID(run_prompt(loaded, flags.job, interrupt));
+  if (!flags.job.input.empty()) return run_prompt_file(std::move(loaded), flags.job, interrupt);
+  ERNIE_TRY_VOID(run_prompt(std::move(loaded), flags.job, interrupt));
   return true;
 }
 

@@ -52,7 +52,7 @@ Result<bool> run_batch(RunBatchFlags& flags, const Interrupt& interrupt) {
   if (flags.receipts) {
     ERNIE_TRY(flags.job.receipts, prepare_receipts(flags.engine, loaded));
   }
-  return run_batch_job(loaded, flags.job, interrupt);
+  return run_batch_job(std::move(loaded), flags.job, interrupt);
 }
 
 }  // namespace

@@ -106,7 +106,8 @@ Result<bool> verify_receipts(VerifyReceiptFlags& flags, const Interrupt& interru
   OrderedLines output(standard_output());
   Progress progress(summary.num_rows, 0, flags.engine.quiet);
   ReceiptReplay job(std::move(files), own, flags.rules, shows_lines ? &output : nullptr, progress);
-  const auto done = run_job(*loaded.engine, job, request_window(*loaded.engine), interrupt);
+  ERNIE_TRY(const auto loop, EngineLoop::create(std::move(loaded.engine)));
+  const auto done = run_job(*loop, job, request_window(*loop), interrupt);
   progress.clear();
   ERNIE_TRY_VOID(output.flush());
   ERNIE_TRY_VOID(done);

@@ -59,6 +59,7 @@ class EngineLoop {
 
   const ModelConfig& config() const { return engine_->config(); }
   const EngineOptions& options() const { return engine_->options(); }
+  const EngineLimits& limits() const { return limits_; }
 
   /// Queues a request. Error: what check_request() says; kQueueFull; kShuttingDown after drain() or
   /// stop(); that of health().

@@ -17,6 +17,12 @@ Result<GenerationResult> checked(GenerationResult result) {
   return make_error(ErrorCode::kInternal, "generation failed: {}", result.error);
 }
 
+Result<GenerationResult> read_to_end(TokenStream& stream) {
+  GenerationResult result;
+  while (auto update = stream.next()) result.append(*std::move(update));
+  return checked(std::move(result));
+}
+
 bool GenerationResult::append(RequestOutput output) {
   text += output.text;
   append_all(token_ids, std::move(output.token_ids));

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "engine/request.h"
+#include "engine/token_stream.h"
 
 namespace ernie {
 
@@ -22,10 +23,12 @@ struct GenerationResult {
   int64_t num_output_tokens = 0;
   RequestTimings timings;
 
-  /// Adds the news of one step; true if they were the last.
+  /// Adds an update; true if it was the last.
   bool append(RequestOutput output);
 };
 /// The result itself, or kInternal if the engine could not finish it.
 Result<GenerationResult> checked(GenerationResult result);
+/// Waits for the rest of a stream. The same error.
+Result<GenerationResult> read_to_end(TokenStream& stream);
 
 }  // namespace ernie

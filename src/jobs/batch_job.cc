@@ -54,8 +54,8 @@ class SeenIds {
 
 class BatchJob : public GenerationJob {
  public:
-  BatchJob(LoadedEngine& loaded, const BatchOptions& options, std::string job, LineReader reader,
-           BatchJournal& journal, Progress& progress)
+  BatchJob(const LoadedEngine& loaded, const BatchOptions& options, std::string job,
+           LineReader reader, BatchJournal& journal, Progress& progress)
       : loaded_(loaded),
         options_(options),
         job_(std::move(job)),
@@ -94,7 +94,7 @@ class BatchJob : public GenerationJob {
                  batch_response_row(done.id, *done.line.custom_id, 200, std::move(body)));
   }
 
-  void stepped(int64_t num_new_tokens) override {
+  void progressed(int64_t num_new_tokens) override {
     progress_.add_tokens(num_new_tokens);
     progress_.update();
   }
@@ -186,7 +186,7 @@ class BatchJob : public GenerationJob {
     return journal_.append(row, failed, line);
   }
 
-  LoadedEngine& loaded_;
+  const LoadedEngine& loaded_;
   const BatchOptions& options_;
   const std::string job_;
   LineReader reader_;
@@ -256,7 +256,8 @@ Result<void> compute_rows(LoadedEngine& loaded, const BatchOptions& options, con
   ERNIE_TRY(LineReader reader, LineReader::open(options.input, input.num_bytes));
   Progress progress(input.num_rows, journal.num_finished(), options.quiet);
   BatchJob batch(loaded, options, job, std::move(reader), journal, progress);
-  const auto done = run_job(*loaded.engine, batch, request_window(*loaded.engine), interrupt);
+  ERNIE_TRY(const auto loop, EngineLoop::create(std::move(loaded.engine)));
+  const auto done = run_job(*loop, batch, request_window(*loop), interrupt);
   progress.clear();
   ERNIE_TRY_VOID(journal.sync());
   const ProgressState& state = progress.state();
@@ -282,7 +283,7 @@ int64_t max_model_len_of_journal(const std::string& output) {
   return std::max<int64_t>(max_model_len, 0);
 }
 
-Result<bool> run_batch_job(LoadedEngine& loaded, const BatchOptions& options,
+Result<bool> run_batch_job(LoadedEngine loaded, const BatchOptions& options,
                            const Interrupt& interrupt) {
   ERNIE_TRY_VOID(check_paths(options));
   ERNIE_TRY(const InputSummary input, summarize_input(options.input));

@@ -34,7 +34,7 @@ int64_t max_model_len_of_journal(const std::string& output);
 ///
 /// Returns whether every row has a result. kCancelled after an interrupt; any other error leaves a
 /// job that can be continued, too.
-Result<bool> run_batch_job(LoadedEngine& loaded, const BatchOptions& options,
+Result<bool> run_batch_job(LoadedEngine loaded, const BatchOptions& options,
                            const Interrupt& interrupt);
 
 }  // namespace ernie

@@ -20,9 +20,6 @@ class BatchJobTest : public testing::Test {
     options_.input = folder_ + "/in";
     options_.output = folder_ + "/out";
     options_.quiet = true;
-    loaded_.tokenizer = make_fake_tokenizer();
-    loaded_.model_name = "fake";
-    loaded_.identity = "fake";
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
@@ -30,9 +27,13 @@ class BatchJobTest : public testing::Test {
     ASSERT_TRUE(write_file_atomically(options_.input, text));
   }
   Result<bool> run(int64_t max_num_seqs = 4) {
-    loaded_.engine = make_fake_engine({.max_num_seqs = max_num_seqs});
+    LoadedEngine loaded;
+    loaded.engine = make_fake_engine({.max_num_seqs = max_num_seqs});
+    loaded.tokenizer = make_fake_tokenizer();
+    loaded.model_name = "fake";
+    loaded.identity = identity_;
     const Interrupt interrupt;
-    return run_batch_job(loaded_, options_, interrupt);
+    return run_batch_job(std::move(loaded), options_, interrupt);
   }
   std::string output() { return *read_text_file(options_.output, 1 << 24); }
   std::vector<std::string> files() {
@@ -49,9 +50,9 @@ class BatchJobTest : public testing::Test {
                        id, body);
   }
 
+  std::string identity_ = "fake";
   std::string folder_;
   BatchOptions options_;
-  LoadedEngine loaded_;
 };
 
 using Names = std::vector<std::string>;
@@ -132,7 +133,7 @@ TEST_F(BatchJobTest, AnOutputOfAnotherJobIsKeptUnlessAsked) {
 TEST_F(BatchJobTest, AnotherModelIsAnotherJob) {
   write_input(row("a", R"({"prompt":"p"})"));
   ASSERT_TRUE(run());
-  loaded_.identity = "other";
+  identity_ = "other";
   EXPECT_FALSE(run());
 }
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "engine/engine.h"
+#include "engine/engine_loop.h"
 #include "engine/generation_result.h"
 #include "jobs/interrupt.h"
 
@@ -17,7 +17,8 @@ struct JobRequest {
   GenerationRequest request;
 };
 
-/// Where requests come from and results go to. One thread calls all functions.
+/// Where requests come from and results go to. Its functions are called on the thread of run_job();
+/// only on_token of its requests comes on the engine's.
 class GenerationJob {
  public:
   virtual ~GenerationJob() = default;
@@ -27,15 +28,18 @@ class GenerationJob {
   virtual Result<std::optional<JobRequest>> next() = 0;
   /// What became of a row. An error is one of the request; to return one ends the job.
   virtual Result<void> finished(int64_t row, Result<GenerationResult> result) = 0;
-  /// After each step, with the number of tokens it gave.
-  virtual void stepped(int64_t num_new_tokens) = 0;
+  /// Several times a second, with the number of tokens since the last time.
+  virtual void progressed(int64_t num_new_tokens) = 0;
 };
 
-/// Runs a job to its end, or until `interrupt` is raised: then what is under way is aborted and
-/// kCancelled returned. At most `window` requests are in the engine at a time.
-Result<void> run_job(Engine& engine, GenerationJob& job, size_t window, const Interrupt& interrupt);
+/// Runs a job to its end, or until `interrupt` is raised: then what is under way is cancelled and
+/// kCancelled returned. At most `window` requests are under way at a time; the loop must take so
+/// many. If the engine fails, its error ends the job, and the rows it took along are not reported.
+/// Whatever is returned, no request of the job is under way any more.
+Result<void> run_job(EngineLoop& loop, GenerationJob& job, size_t window,
+                     const Interrupt& interrupt);
 
-/// The number of requests to keep in the engine: enough that it never waits for the next.
-size_t request_window(const Engine& engine);
+/// The number of requests to keep under way: enough that the engine never waits for the next.
+size_t request_window(const EngineLoop& loop);
 
 }  // namespace ernie

@@ -1,11 +1,14 @@
 #include "jobs/interrupt.h"
 
+#include <atomic>
 #include <csignal>
 
 namespace ernie {
 namespace {
 
-volatile std::sig_atomic_t g_signal = 0;
+// Atomic, because any thread may be the one that a signal interrupts.
+std::atomic<int> g_signal = 0;
+static_assert(std::atomic<int>::is_always_lock_free);
 
 void restore_defaults() {
   std::signal(SIGINT, SIG_DFL);

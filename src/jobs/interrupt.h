@@ -1,6 +1,11 @@
 #pragma once
 
+#include <chrono>
+
 namespace ernie {
+
+/// A signal does not end a wait for the engine: this is how long one may go unnoticed.
+inline constexpr std::chrono::milliseconds kInterruptPoll{50};
 
 /// Ctrl-C and SIGTERM as a flag. While an Interrupt exists, the first signal raises it and gives
 /// the signals their default meaning back, so that the second one ends the program at once. One at

@@ -48,7 +48,7 @@ Result<void> write_manifest_beside(const PromptOptions& options) {
 
 class PromptJob : public GenerationJob {
  public:
-  PromptJob(LoadedEngine& loaded, const PromptOptions& options, LineReader reader,
+  PromptJob(const LoadedEngine& loaded, const PromptOptions& options, LineReader reader,
             OrderedLines& output, Progress& progress)
       : loaded_(loaded),
         options_(options),
@@ -84,7 +84,7 @@ class PromptJob : public GenerationJob {
     return output_.put(row, result_line(done, *result));
   }
 
-  void stepped(int64_t num_new_tokens) override {
+  void progressed(int64_t num_new_tokens) override {
     progress_.add_tokens(num_new_tokens);
     progress_.update();
   }
@@ -124,7 +124,7 @@ class PromptJob : public GenerationJob {
     return generation;
   }
 
-  LoadedEngine& loaded_;
+  const LoadedEngine& loaded_;
   const PromptOptions& options_;
   const PromptDefaults defaults_;
   LineReader reader_;
@@ -191,31 +191,24 @@ std::string logprobs_table(const std::vector<TokenLogprob>& logprobs, const Toke
   return table;
 }
 
-/// Steps the engine until its only request ends or the user has enough; prints as text comes.
-Result<GenerationResult> stream(Engine& engine, RequestId id, const FileHandle& out,
-                                const Interrupt& interrupt) {
+/// Prints text as it comes, until the request ends or the user has enough.
+Result<GenerationResult> print_stream(EngineLoop& loop, TokenStream stream, const FileHandle& out,
+                                      const Interrupt& interrupt) {
   GenerationResult result;
-  bool aborted = false;
-  while (engine.has_unfinished()) {
-    if (interrupt.raised() && !aborted) {
-      engine.abort(id);
-      aborted = true;
-    }
-    for (RequestOutput& output : engine.step()) {
-      const auto written = out.write_all(output.text);
-      if (!written) {
-        engine.abort(id);
-        return written.error();
-      }
-      result.append(std::move(output));
-    }
+  while (!stream.ended()) {
+    if (interrupt.raised()) stream.cancel();
+    auto update = stream.next_for(kInterruptPoll);
+    if (!update) continue;
+    ERNIE_TRY_VOID(out.write_all(update->text));
+    result.append(*std::move(update));
   }
+  if (result.finish_reason == FinishReason::kError) ERNIE_TRY_VOID(loop.health());
   return checked(std::move(result));
 }
 
 }  // namespace
 
-Result<bool> run_prompt_file(LoadedEngine& loaded, const PromptOptions& options,
+Result<bool> run_prompt_file(LoadedEngine loaded, const PromptOptions& options,
                              const Interrupt& interrupt) {
   ERNIE_TRY(LineReader reader, LineReader::open(options.input));
   ERNIE_TRY(FileHandle file, open_output(options));
@@ -225,7 +218,8 @@ Result<bool> run_prompt_file(LoadedEngine& loaded, const PromptOptions& options,
   const bool quiet = options.quiet || (options.output == "-" && ::isatty(STDOUT_FILENO) == 1);
   Progress progress(count_rows(options.input), 0, quiet);
   PromptJob job(loaded, options, std::move(reader), output, progress);
-  const auto done = run_job(*loaded.engine, job, request_window(*loaded.engine), interrupt);
+  ERNIE_TRY(const auto loop, EngineLoop::create(std::move(loaded.engine)));
+  const auto done = run_job(*loop, job, request_window(*loop), interrupt);
   progress.clear();
   ERNIE_TRY_VOID(output.flush());
   ERNIE_TRY_VOID(done);
@@ -233,7 +227,7 @@ Result<bool> run_prompt_file(LoadedEngine& loaded, const PromptOptions& options,
   return job.num_failed() == 0;
 }
 
-Result<void> run_prompt(LoadedEngine& loaded, const PromptOptions& options,
+Result<void> run_prompt(LoadedEngine loaded, const PromptOptions& options,
                         const Interrupt& interrupt) {
   ApiRequest request;
   request.params = options.params;
@@ -249,10 +243,11 @@ Result<void> run_prompt(LoadedEngine& loaded, const PromptOptions& options,
     ERNIE_TRY(line_file, open_output(options));
     ERNIE_TRY_VOID(write_manifest_beside(options));
   }
-  ERNIE_TRY(const RequestId id, loaded.engine->add_request(std::move(generation)));
+  ERNIE_TRY(const auto loop, EngineLoop::create(std::move(loaded.engine)));
+  ERNIE_TRY(TokenStream stream, loop->submit(std::move(generation)));
   const FileHandle out = standard_output();
   if (options.echo && !options.chat) ERNIE_TRY_VOID(out.write_all(options.prompt));
-  ERNIE_TRY(const GenerationResult result, stream(*loaded.engine, id, out, interrupt));
+  ERNIE_TRY(const GenerationResult result, print_stream(*loop, std::move(stream), out, interrupt));
   if (!result.text.ends_with('\n')) ERNIE_TRY_VOID(out.write_all("\n"));
   ERNIE_TRY_VOID(out.write_all(logprobs_table(result.prompt_logprobs, loaded.tokenizer.get())));
   ERNIE_TRY_VOID(out.write_all(logprobs_table(result.logprobs, loaded.tokenizer.get())));

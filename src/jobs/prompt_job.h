@@ -31,13 +31,13 @@ struct PromptOptions {
 /// finished ones wait in memory for an earlier one. A line that cannot be served gives a line with
 /// an error. Returns whether there was none. After an interrupt (kCancelled) all that was finished
 /// is in the output.
-Result<bool> run_prompt_file(LoadedEngine& loaded, const PromptOptions& options,
+Result<bool> run_prompt_file(LoadedEngine loaded, const PromptOptions& options,
                              const Interrupt& interrupt);
 
 /// Generates for one prompt and prints the text to standard output as it comes, then a newline.
 /// With receipts its result line is written to options.output as well. Interrupted, it keeps what
 /// was printed and returns kCancelled.
-Result<void> run_prompt(LoadedEngine& loaded, const PromptOptions& options,
+Result<void> run_prompt(LoadedEngine loaded, const PromptOptions& options,
                         const Interrupt& interrupt);
 
 }  // namespace ernie

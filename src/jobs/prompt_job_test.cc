@@ -28,7 +28,7 @@ class PromptJobTest : public testing::Test {
     loaded.engine = make_fake_engine({.max_num_seqs = max_num_seqs});
     loaded.tokenizer = make_fake_tokenizer();
     const Interrupt interrupt;
-    return run_prompt_file(loaded, options_, interrupt);
+    return run_prompt_file(std::move(loaded), options_, interrupt);
   }
   std::string output() { return *read_text_file(options_.output, 1 << 24); }
 

@@ -135,7 +135,7 @@ Result<void> ReceiptReplay::finished(int64_t row, Result<GenerationResult> resul
   return put_verdict(row, done);
 }
 
-void ReceiptReplay::stepped(int64_t num_new_tokens) {
+void ReceiptReplay::progressed(int64_t num_new_tokens) {
   progress_.add_tokens(num_new_tokens);
   progress_.update();
 }

@@ -38,7 +38,7 @@ class ReceiptReplay : public GenerationJob {
 
   Result<std::optional<JobRequest>> next() override;
   Result<void> finished(int64_t row, Result<GenerationResult> result) override;
-  void stepped(int64_t num_new_tokens) override;
+  void progressed(int64_t num_new_tokens) override;
 
   /// After all lines: looks what is wrong with the file as a whole.
   Result<void> check_end();

@@ -2,7 +2,7 @@
 
 #include "backend/registry.h"
 #include "checkpoint/checkpoint.h"
-#include "engine/engine.h"
+#include "engine/engine_loop.h"
 
 ernie::Result<void> answer(const std::string& directory, const std::string& prompt) {
   ERNIE_TRY(auto weights, ernie::open_checkpoint(directory));
@@ -13,10 +13,9 @@ ernie::Result<void> answer(const std::string& directory, const std::string& prom
   ernie::GenerationRequest request;
   request.prompt_ids = tokenizer->encode(prompt, ernie::SpecialTokens::kAsText);
   request.params.temperature = 0;
-  ERNIE_TRY_VOID(engine->add_request(std::move(request)));
-  while (engine->has_unfinished()) {
-    for (const ernie::RequestOutput& news : engine->step()) std::fputs(news.text.c_str(), stdout);
-  }
+  ERNIE_TRY(const auto loop, ernie::EngineLoop::create(std::move(engine)));
+  ERNIE_TRY(ernie::TokenStream stream, loop->submit(std::move(request)));
+  while (const auto update = stream.next()) std::fputs(update->text.c_str(), stdout);
   return {};
 }
 
