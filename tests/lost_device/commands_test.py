@@ -48,7 +48,7 @@ class LostDevice(unittest.TestCase):
     def test_a_batch_goes_on_where_the_device_was_lost(self):
         with tempfile.TemporaryDirectory() as folder:
             rows = [{"custom_id": str(n), "method": "POST", "url": "/v1/completions",
-                     "body": {"model": "demo", "prompt": "%d + 25 =" % n, "max_tokens": 4, "temperature": 0}}
+                     "body": {"model": "losing", "prompt": "%d + 25 =" % n, "max_tokens": 4, "temperature": 0}}
                     for n in range(60)]
             batch, output = pathlib.Path(folder, "batch.jsonl"), pathlib.Path(folder, "out.jsonl")
             batch.write_text("".join(json.dumps(row) + "\n" for row in rows))
