@@ -100,7 +100,7 @@ Result<void> choose_truth(const VerifyModelFlags& flags, verify::model::ModelRun
   namespace fs = std::filesystem;
   std::string against = flags.against;
   const bool beside = verify::model::has_recording(flags.model.model);
-  if (against.empty()) against = !flags.truth.empty() || beside ? "golden" : "reference";
+  if (against.empty()) against = !flags.truth.empty() || beside ? "golden" : oracle_device();
   const bool is_file = against != "golden" && against != "hf-dump" && fs::exists(against);
   if (is_file) {
     options.recording = against;

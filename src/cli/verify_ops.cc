@@ -2,7 +2,6 @@
 
 #include <memory>
 
-#include "backend/cpu/isa/select.h"
 #include "base/file.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
@@ -56,9 +55,10 @@ void add_flags(CLI::App& app, VerifyOpsFlags& flags) {
 }
 
 std::vector<std::string> chosen_isas(const VerifyOpsFlags& flags) {
-  if (flags.device != "cpu") return {flags.isa};
-  if (flags.isa == "all") return cpu::runnable_isas();
-  return {flags.isa.empty() ? cpu::runnable_isas().front() : flags.isa};
+  std::vector<std::string> isas;
+  for (const DeviceInfo& info : variants_of(flags.device)) isas.push_back(info.variant);
+  if (flags.isa == "all" && !isas.empty()) return isas;
+  return {flags.isa.empty() && !isas.empty() ? isas.front() : flags.isa};
 }
 
 std::vector<DType> chosen_dtypes(const VerifyOpsFlags& flags) {

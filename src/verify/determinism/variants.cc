@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "backend/cpu/isa/select.h"
 #include "base/thread_pool.h"
 #include "verify/determinism/determinism.h"
 
@@ -62,11 +61,10 @@ void add_machine(const Variant& base, const std::string& device, VariantList& li
     list.add({"threads", "线程数"}, fmt::format("threads={}", count),
              [&](Variant& v) { v.backend.num_threads = count; });
   }
-  if (device == "cpu") {
-    for (const std::string& isa : cpu::runnable_isas()) {
-      list.add({"instruction set", "指令集"}, "isa=" + isa,
-               [&](Variant& v) { v.backend.isa = isa; });
-    }
+  for (const DeviceInfo& info : variants_of(device)) {
+    if (info.variant.empty()) continue;
+    list.add({"instruction set", "指令集"}, "isa=" + info.variant,
+             [&](Variant& v) { v.backend.isa = info.variant; });
   }
   const bool map = !base.backend.map_weights;
   list.add(map ? report::Text("weights in the mapped file", "内存映射权重")

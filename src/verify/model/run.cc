@@ -117,7 +117,8 @@ Result<std::unique_ptr<ModelProbe>> open_device(const WeightSource& weights,
 Result<std::unique_ptr<ModelProbe>> open_oracle(const WeightSource& weights,
                                                 const ModelRunOptions& options,
                                                 const Extent& extent) {
-  const BackendOptions wide{.dtype = options.against == "reference" ? DType::kF64 : DType::kF32,
+  ERNIE_TRY(const DeviceInfo device, find_device(options.against, ""));
+  const BackendOptions wide{.dtype = device.is_oracle ? DType::kF64 : DType::kF32,
                             .map_weights = true};
   ERNIE_TRY(auto backend, make_backend(options.against, wide));
   return ModelProbe::open(weights, std::move(backend), probe_options(options, extent, true));
@@ -135,8 +136,8 @@ Result<std::vector<int64_t>> recorded_lengths(const Truth& truth) {
 Result<Sides> open_sides(const WeightSource& weights, const ModelRunOptions& options) {
   Sides sides;
   std::vector<int64_t> lengths;
-  ERNIE_TRY(const auto kind, make_backend(options.device, options.backend));
-  sides.act = kind->activation_dtype();
+  ERNIE_TRY(const DeviceInfo device, find_device(options.device, options.backend.isa));
+  sides.act = device.activations_for(options.backend.dtype);
   if (!options.recording.empty()) {
     ERNIE_TRY(sides.truth, open_recording(options.recording, sides.act, weights.config()));
     ERNIE_TRY(lengths, recorded_lengths(*sides.truth));

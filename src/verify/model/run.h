@@ -20,8 +20,8 @@ struct ModelRunOptions {
   /// A recording to hold against: see open_recording. Empty: compute the truth on `against`.
   std::string recording;
   bool is_golden = false;
-  /// A device's name; "reference" computes in double.
-  std::string against = "reference";
+  /// A device's name; the oracle computes in double.
+  std::string against = oracle_device();
   std::vector<Prompt> prompts;  ///< not with a recording
   std::vector<int32_t> text;    ///< not with a recording: tokens to take the perplexity of
   int64_t window = 512;         ///< tokens of the text that see each other

@@ -20,8 +20,8 @@ SuiteOptions fault_cases_of(const SuiteOptions& options, std::string_view op) {
 }
 
 Result<DType> activation_dtype(const SuiteOptions& options) {
-  ERNIE_TRY(const auto backend, make_backend(options.device, options.backend));
-  return backend->activation_dtype();
+  ERNIE_TRY(const DeviceInfo device, find_device(options.device, options.backend.isa));
+  return device.activations_for(options.backend.dtype);
 }
 
 Result<FaultResult> run_fault(const SuiteOptions& options, const Fault& fault, DType act) {

@@ -303,7 +303,7 @@ Section configuration_section(const OpsRun& run, const OpsConfiguration& c) {
                                      count_text(c.suite.num_cases()), c.suite.seconds),
                          fmt::format("{}。{} 个用例，{:.1f} 秒。", c.suite.device_description,
                                      count_text(c.suite.num_cases()), c.suite.seconds)}});
-  if (run.device == "reference") {
+  if (run.device == oracle_device()) {
     section.blocks.emplace_back(Paragraph{
         .text = {"This device shares its code with the oracle: what follows says something about "
                  "rounding, nothing about the device.",

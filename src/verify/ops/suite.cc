@@ -21,10 +21,9 @@ namespace {
 constexpr int kTwinThreads = 3;
 
 /// Kernels without vector instructions take twenty times as long; their shapes are cut.
-int64_t max_macs(const SuiteOptions& options) {
-  if (options.suite != Suite::kFull) return int64_t{1} << 40;
-  const bool slow = options.device == "reference" || options.backend.isa == "portable";
-  return slow ? 1'000'000 : 16'000'000;
+int64_t max_macs(Suite suite, const DeviceInfo& device) {
+  if (suite != Suite::kFull) return int64_t{1} << 40;
+  return device.is_scalar ? 1'000'000 : 16'000'000;
 }
 
 /// One worker's backends.
@@ -40,7 +39,7 @@ Result<WorkerBackends> make_backends(const SuiteOptions& options, const Fault* f
   ERNIE_TRY(backends.device, make_backend(options.device, backend));
   backend.num_threads = kTwinThreads;
   ERNIE_TRY(backends.twin, make_backend(options.device, backend));
-  ERNIE_TRY(backends.oracle, make_backend("reference", {.dtype = DType::kF64}));
+  ERNIE_TRY(backends.oracle, make_backend(oracle_device(), {.dtype = DType::kF64}));
   if (fault != nullptr) {
     const DType store = options.backend.dtype;
     backends.device = make_faulty_backend(std::move(backends.device), *fault, store);
@@ -153,6 +152,7 @@ Result<SuiteResults> run_suite(const SuiteOptions& options, const SuiteProgress&
                                const Fault* fault) {
   const auto start = std::chrono::steady_clock::now();
   ERNIE_TRY(const std::vector<OperationCases> chosen, chosen_operations(options));
+  ERNIE_TRY(const DeviceInfo device, find_device(options.device, options.backend.isa));
   std::vector<WorkerBackends> by_worker;
   for (int i = 0; i < std::max(options.num_workers, 1); ++i) {
     ERNIE_TRY(WorkerBackends backends, make_backends(options, fault));
@@ -161,7 +161,8 @@ Result<SuiteResults> run_suite(const SuiteOptions& options, const SuiteProgress&
   SuiteResults results{.device_description = by_worker[0].device->describe(),
                        .act = by_worker[0].device->activation_dtype(),
                        .store = options.backend.dtype};
-  const Plan plan{options.suite, options.seed, results.act, results.store, max_macs(options)};
+  const Plan plan{options.suite, options.seed, results.act, results.store,
+                  max_macs(options.suite, device)};
   std::vector<CaseGroup> groups;
   for (const OperationCases& operation : chosen) {
     for (CaseGroup& group : operation.groups(plan)) groups.push_back(std::move(group));

@@ -8,7 +8,6 @@
 #include <set>
 
 #include "backend/backend_test_operations.h"
-#include "backend/cpu/isa/select.h"
 #include "verify/faults/host_kernels.h"
 #include "verify/ops/injection.h"
 #include "verify/ops/summary.h"
@@ -35,10 +34,10 @@ struct Configuration {
 };
 
 std::vector<Configuration> configurations() {
-  std::vector<Configuration> all{{"reference", DType::kBF16, ""}, {"reference", DType::kF32, ""}};
-  for (const std::string& isa : cpu::runnable_isas()) {
-    all.push_back({"cpu", DType::kF32, isa});
-    all.push_back({"cpu", DType::kBF16, isa});
+  std::vector<Configuration> all;
+  for (const DeviceInfo& info : devices()) {
+    all.push_back({info.name, DType::kF32, info.variant});
+    all.push_back({info.name, DType::kBF16, info.variant});
   }
   return all;
 }
