@@ -8,6 +8,7 @@ weight, a rounding point or the correction bias is another one.
 import json
 import os
 import pathlib
+import resource
 import shutil
 import struct
 import subprocess
@@ -228,6 +229,18 @@ class VerifyModelTest(unittest.TestCase):
                 (("--model", self.path("absent")), "absent")):
             with self.subTest(args=args):
                 self.assertIn(word, self.verify(*args, code=2).stderr)
+
+    def test_no_memory_is_one_line(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_AS, (600 << 20, 600 << 20))
+        done = subprocess.run([PROGRAM, "verify", "model", "--model", "0.3b", "--load-format",
+                               "dummy", "--random-tokens", "3", "--threads", "2", "--quiet"],
+                              text=True, capture_output=True, timeout=300, check=False,
+                              preexec_fn=limit)
+        if "Sanitizer" in done.stderr:
+            self.skipTest("a sanitizer needs more address space than that")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertRegex(done.stderr, r"\A.*(memory|allocate).*\n\Z")
 
     def test_a_recording_that_lacks_everything_is_no_success(self):
         model, _ = self.copy()

@@ -8,6 +8,7 @@ codes.
 import json
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
@@ -80,6 +81,18 @@ class VerifyOpsTest(unittest.TestCase):
 
     def test_a_run_without_cases_is_no_success(self):
         self.verify("--suite", "published", "--op", "add", code=1)
+
+    def test_no_memory_is_one_line(self):
+        for megabytes in (200, 500, 1000):  # the output projection alone has 2 GB in double
+            def limit(size=megabytes << 20):
+                resource.setrlimit(resource.RLIMIT_AS, (size, size))
+            done = subprocess.run([PROGRAM, "verify", "ops", "--op", "linear", "--dtype", "float32",
+                                   "--threads", "2", "--quiet"], cwd=self.folder, text=True,
+                                  capture_output=True, timeout=300, check=False, preexec_fn=limit)
+            if "Sanitizer" in done.stderr:
+                self.skipTest("a sanitizer needs more address space than that")
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertRegex(done.stderr, r"\Aernie verify ops: .*(memory|allocate).*\n\Z")
 
     def test_says_what_it_cannot_do(self):
         for args, message in [(["--op", "linaer"], 'got "linaer", expected one of embed'),

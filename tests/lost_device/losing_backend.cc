@@ -1,107 +1,12 @@
 #include "lost_device/losing_backend.h"
 
+#include "backend/backend_test_failing.h"
+
 namespace ernie::testing {
-namespace {
-
-class LosingBackend final : public Backend {
- public:
-  LosingBackend(std::unique_ptr<Backend> real, int lost_at)
-      : real_(std::move(real)), lost_at_(lost_at) {}
-
-  std::string_view name() const override { return real_->name(); }
-  std::string describe() const override { return real_->describe(); }
-  DType activation_dtype() const override { return real_->activation_dtype(); }
-
-  Result<std::shared_ptr<void>> allocate(size_t num_bytes) override {
-    return real_->allocate(num_bytes);
-  }
-  void copy_in(const void* host, const Tensor& device) override { real_->copy_in(host, device); }
-  Result<void> copy_out(const Tensor& device, void* host) override {
-    if (++num_copies_ == lost_at_) is_lost_ = true;
-    ERNIE_TRY_VOID(state());
-    return real_->copy_out(device, host);
-  }
-  Result<void> synchronize() override {
-    ERNIE_TRY_VOID(state());
-    return real_->synchronize();
-  }
-  Result<std::unique_ptr<KvCache>> allocate_kv_cache(const KvCacheShape& shape) override {
-    return real_->allocate_kv_cache(shape);
-  }
-  size_t kv_bytes_per_token(const KvCacheShape& shape) const override {
-    return real_->kv_bytes_per_token(shape);
-  }
-  Result<OperandPtr> prepare_matrix(std::span<const HostMatrix> row_blocks,
-                                    MatrixUse use) override {
-    return real_->prepare_matrix(row_blocks, use);
-  }
-  Result<OperandPtr> prepare_vector(const HostMatrix& vector, VectorUse use) override {
-    return real_->prepare_vector(vector, use);
-  }
-  Result<OperandPtr> prepare_experts(const Shape& shape,
-                                     std::span<const ExpertMatrices> experts) override {
-    return real_->prepare_experts(shape, experts);
-  }
-
- private:
-  Result<void> state() const {
-    if (!is_lost_) return {};
-    return make_error(ErrorCode::kDeviceLost, "{}: the device stopped working", name());
-  }
-
-  void do_embed(const Tensor& token_ids, const Operand& table, int64_t first_row,
-                const Tensor& out) override {
-    real_->embed(token_ids, table, first_row, out);
-  }
-  void do_rms_norm(const Tensor& x, const Operand& weight, float eps, const Tensor& out) override {
-    real_->rms_norm(x, weight, eps, out);
-  }
-  void do_linear(const Tensor& x, const Operand& weight, const Tensor& out) override {
-    real_->linear(x, weight, out);
-  }
-  void do_rope_table(const Tensor& positions, double theta, const Tensor& table) override {
-    real_->rope_table(positions, theta, table);
-  }
-  void do_rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) override {
-    real_->rope(qkv, layout, table);
-  }
-  void do_store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
-                   KvCache& cache, int64_t layer) override {
-    real_->store_kv(qkv, layout, slot_mapping, cache, layer);
-  }
-  void do_attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache, int64_t layer,
-                    const AttentionBatch& batch, const Tensor& out) override {
-    real_->attention(qkv, layout, cache, layer, batch, out);
-  }
-  void do_silu_mul(const Tensor& gate_up, const Tensor& out) override {
-    real_->silu_mul(gate_up, out);
-  }
-  void do_add(const Tensor& x, const Tensor& y, const Tensor& out) override {
-    real_->add(x, y, out);
-  }
-  void do_route(const Tensor& logits, const Operand& bias, float norm_min, const Tensor& expert_ids,
-                const Tensor& expert_weights) override {
-    real_->route(logits, bias, norm_min, expert_ids, expert_weights);
-  }
-  void do_experts(const Tensor& x, const Tensor& expert_ids, const Tensor& expert_weights,
-                  const Operand& experts, int64_t first_expert, const Tensor& out) override {
-    real_->experts(x, expert_ids, expert_weights, experts, first_expert, out);
-  }
-  void do_gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) override {
-    real_->gather_rows(x, rows, out);
-  }
-  void do_argmax(const Tensor& logits, const Tensor& ids) override { real_->argmax(logits, ids); }
-
-  std::unique_ptr<Backend> real_;
-  int lost_at_;
-  int num_copies_ = 0;
-  bool is_lost_ = false;
-};
-
-}  // namespace
 
 std::unique_ptr<Backend> make_losing_backend(std::unique_ptr<Backend> real, int lost_at) {
-  return std::make_unique<LosingBackend>(std::move(real), lost_at);
+  auto failure = std::make_shared<Failure>(Failure::Of::kCopyOut, lost_at - 1);
+  return std::make_unique<FailingBackend>(std::move(real), std::move(failure));
 }
 
 }  // namespace ernie::testing

@@ -37,12 +37,8 @@ class TapRecorder final : public ForwardObserver {
   void observe(std::string_view what, int64_t layer, const Tensor& value) override {
     Place place{layer, parse_stage(what)};
     if (place.stage == Stage::kFinalNorm) place.layer = num_layers_;
-    if (!state_) return;
     Result<Values> read = to_host(backend_, value);
-    if (!read) {
-      state_ = read.error();
-      return;
-    }
+    if (!read) return;  // the device is lost, and says so again when the logits are read
     Values& values = *read;
     bool is_changed = false;
     for (const Segment& segment : segments_) {
@@ -58,8 +54,6 @@ class TapRecorder final : public ForwardObserver {
   void record(const Place& place, const Values& values, const Segment& segment) {
     traces_[segment.sequence].taps[place].append(rows_of(values, segment));
   }
-  /// What went wrong in a step; the model cannot be told.
-  const Result<void>& state() const { return state_; }
   void record_logits(const Values& logits) {
     for (const Segment& segment : segments_) {
       record({num_layers_, Stage::kLogits}, logits, segment);
@@ -99,7 +93,6 @@ class TapRecorder final : public ForwardObserver {
   const std::vector<PassRequest>& requests_;
   std::vector<PassTrace>& traces_;
   std::vector<Segment> segments_;
-  Result<void> state_;
 };
 
 }  // namespace
@@ -229,7 +222,6 @@ Result<std::vector<PassTrace>> trace_sequences(ModelProbe& probe,
     }
     recorder.begin_step(std::move(segments));
     ERNIE_TRY(const Values logits, probe.run(chunks, &recorder));
-    ERNIE_TRY_VOID(recorder.state());
     recorder.record_logits(logits);
   }
   return traces;

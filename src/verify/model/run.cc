@@ -106,7 +106,7 @@ ProbeOptions probe_options(const ModelRunOptions& options, const Extent& extent,
 Result<std::unique_ptr<ModelProbe>> open_device(const WeightSource& weights,
                                                 const ModelRunOptions& options,
                                                 const Extent& extent) {
-  ERNIE_TRY(auto backend, make_backend(options.device, options.backend));
+  ERNIE_TRY(auto backend, options.make_device(options.device, options.backend));
   if (options.fault != nullptr) {
     backend = make_faulty_backend(std::move(backend), *options.fault, options.backend.dtype);
   }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "backend/registry.h"
+#include "verify/backend_factory.h"
 #include "verify/faults/fault.h"
 #include "verify/model/check.h"
 
@@ -28,6 +28,7 @@ struct ModelRunOptions {
   int64_t max_tokens = 256;     ///< of the device, in a step
   uint64_t seed = 0;
   const Fault* fault = nullptr;  ///< compute the device with it
+  BackendFactory make_device = make_backend;
 };
 
 struct ModelRun {

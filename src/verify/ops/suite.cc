@@ -36,9 +36,9 @@ Result<WorkerBackends> make_backends(const SuiteOptions& options, const Fault* f
   WorkerBackends backends;
   BackendOptions backend = options.backend;
   backend.num_threads = 1;
-  ERNIE_TRY(backends.device, make_backend(options.device, backend));
+  ERNIE_TRY(backends.device, options.make_device(options.device, backend));
   backend.num_threads = kTwinThreads;
-  ERNIE_TRY(backends.twin, make_backend(options.device, backend));
+  ERNIE_TRY(backends.twin, options.make_device(options.device, backend));
   ERNIE_TRY(backends.oracle, make_backend(oracle_device(), {.dtype = DType::kF64}));
   if (fault != nullptr) {
     const DType store = options.backend.dtype;

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "backend/registry.h"
 #include "base/result.h"
+#include "verify/backend_factory.h"
 #include "verify/faults/fault.h"
 #include "verify/ops/op_case.h"
 
@@ -22,6 +22,7 @@ struct SuiteOptions {
   uint64_t seed = 0;
   std::vector<std::string> operations;  ///< empty: all
   int num_workers = 1;                  ///< cases run at the same time
+  BackendFactory make_device = make_backend;
 };
 
 /// The cases of one operation, in the order of the plan whatever ran first.
