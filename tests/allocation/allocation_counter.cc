@@ -14,17 +14,15 @@ namespace ernie {
 
 int64_t num_allocations() { return g_num_allocations.load(); }
 
+}  // namespace ernie
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 
-bool can_count_allocations() { return false; }
-
-}  // namespace ernie
+bool ernie::can_count_allocations() { return false; }
 
 #else
 
-bool can_count_allocations() { return true; }
-
-}  // namespace ernie
+bool ernie::can_count_allocations() { return true; }
 
 // The C library's own, under the names that it keeps for programs that replace these functions.
 extern "C" {

@@ -1,6 +1,6 @@
 #include "lost_device/losing_backend.h"
 
-#include "backend/backend_test_failing.h"
+#include "lost_device/failing_backend.h"
 
 namespace ernie::testing {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "backend/backend_test_failing.h"
+#include "lost_device/failing_backend.h"
 #include "checkpoint/checkpoint.h"
 #include "verify/model/run.h"
 
