@@ -14,14 +14,13 @@ HostMatrix::HostMatrix(FormatId format, int64_t num_rows, int64_t num_columns,
       data_(data),
       owner_(std::move(owner)),
       origin_(std::move(origin)) {
-  ERNIE_CHECK(num_rows >= 0 && num_columns >= 0 &&
-                  num_columns % weight_format(format).block_elements == 0,
-              "{} [{}, {}]", weight_format(format).name, num_rows, num_columns);
+  ERNIE_CHECK(
+      num_rows >= 0 && num_columns >= 0 && num_columns % weight_format(format).block_elements == 0,
+      "{} [{}, {}]", weight_format(format).name, num_rows, num_columns);
 }
 
 HostMatrix::HostMatrix(const HostTensor& tensor)
-    : HostMatrix(format_of(tensor.dtype()).value(),
-                 tensor.shape().rank() == 1 ? 1 : tensor.dim(0),
+    : HostMatrix(format_of(tensor.dtype()).value(), tensor.shape().rank() == 1 ? 1 : tensor.dim(0),
                  tensor.dim(tensor.shape().rank() - 1), tensor.data(),
                  std::make_shared<const HostTensor>(tensor)) {
   ERNIE_CHECK(tensor.shape().rank() <= 2, "{}", to_string(tensor.shape()));

@@ -80,7 +80,11 @@ class HostMatrixOfAFile : public ::testing::Test {
 
   HostMatrix open() const {
     const ByteSource source = *ByteSource::map_file(path_);
-    return {FormatId::kF16, 4, 6, source.bytes().data() + 8, source.owner(),
+    return {FormatId::kF16,
+            4,
+            6,
+            source.bytes().data() + 8,
+            source.owner(),
             FileOrigin{source.file(), 8}};
   }
 

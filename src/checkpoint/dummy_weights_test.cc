@@ -85,8 +85,7 @@ std::vector<double> route(const HostTensor& router, uint64_t token) {
 TEST(DummyWeights, RoutingIsPeakedPerTokenAndSpreadOverTokens) {
   const ModelConfig config = *preset_model_config("tiny");
   const auto weights = make_dummy_weights(config, 0);
-  const HostTensor router =
-      weights->read("model.layers.1.mlp.gate.weight")->to_tensor(DType::kF32);
+  const HostTensor router = weights->read("model.layers.1.mlp.gate.weight")->to_tensor(DType::kF32);
   constexpr int kTokens = 2000;
   std::vector<int> num_first(static_cast<size_t>(config.num_experts));
   double largest = 0;

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "base/result.h"
 #include "base/host_matrix.h"
+#include "base/result.h"
 #include "checkpoint/model_config.h"
 
 namespace ernie {

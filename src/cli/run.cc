@@ -49,8 +49,7 @@ void add_penalty_flags(CLI::App& app, RunFlags& flags) {
   app.add_option("--presence-penalty", params.presence_penalty,
                  "Taken off the logits of tokens in the output")
       ->capture_default_str();
-  app.add_option("--frequency-penalty", params.frequency_penalty,
-                 "Subtracted once per occurrence")
+  app.add_option("--frequency-penalty", params.frequency_penalty, "Subtracted once per occurrence")
       ->capture_default_str();
   app.add_option("--logit-bias", flags.logit_bias, "ID:VALUE…, added to these tokens' logits");
 }

@@ -74,9 +74,8 @@ void StepInputs::write_sequence(size_t index, const ScheduledSequence& scheduled
     slot_mapping_.host[at] = sequence.blocks().slot(begin + i);
   }
   context_lens_.host[index] = static_cast<int32_t>(begin + scheduled.num_new_tokens);
-  std::ranges::copy(
-      sequence.blocks().blocks(),
-      block_tables_.host.begin() + static_cast<std::ptrdiff_t>(index) * pitch_);
+  std::ranges::copy(sequence.blocks().blocks(),
+                    block_tables_.host.begin() + static_cast<std::ptrdiff_t>(index) * pitch_);
 }
 
 }  // namespace ernie

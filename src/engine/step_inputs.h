@@ -29,9 +29,7 @@ class StepInputs {
   /// first rows of it whose logits are wanted, at most max_logit_rows, go with it.
   Batch upload(std::span<const ScheduledSequence> step, std::span<const int32_t> logits_rows);
   /// The wanted rows that went with the batch, [count] I32.
-  Tensor logits_rows(size_t count) const {
-    return logits_rows_.first(static_cast<int64_t>(count));
-  }
+  Tensor logits_rows(size_t count) const { return logits_rows_.first(static_cast<int64_t>(count)); }
   /// Others in their place.
   Tensor upload_logits_rows(std::span<const int32_t> rows);
 

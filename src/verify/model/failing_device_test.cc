@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "lost_device/failing_backend.h"
 #include "checkpoint/checkpoint.h"
+#include "lost_device/failing_backend.h"
 #include "verify/model/run.h"
 
 namespace ernie::verify::model {
