@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <boost/system/result.hpp>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -29,7 +30,8 @@ enum class ErrorCode {
 
 struct Error {
   ErrorCode code = ErrorCode::kInvalidArgument;
-  std::string message;
+  std::string message;  ///< all that a user reads, on one line
+  std::string field;    ///< of a request or a file that is wrong: "messages[2].role"; "": none
 };
 
 /// Called by boost::system::result only if `value()` is used without looking at `has_value()`.
@@ -44,6 +46,15 @@ using Result = boost::system::result<T, Error>;
 template <typename... Args>
 [[nodiscard]] Error make_error(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
   return Error{code, fmt::format(format, std::forward<Args>(args)...)};
+}
+
+/// The error of a field: "FIELD: " and the text.
+template <typename... Args>
+[[nodiscard]] Error field_error(ErrorCode code, std::string field,
+                                fmt::format_string<Args...> format, Args&&... args) {
+  std::string message = field + ": ";
+  fmt::format_to(std::back_inserter(message), format, std::forward<Args>(args)...);
+  return Error{code, std::move(message), std::move(field)};
 }
 
 }  // namespace ernie

@@ -7,7 +7,8 @@ namespace ernie {
 namespace {
 
 Error bad_value(std::string_view field, const auto& got, std::string_view expected) {
-  return make_error(ErrorCode::kInvalidArgument, "{}: got {}, expected {}", field, got, expected);
+  return field_error(ErrorCode::kInvalidArgument, std::string(field), "got {}, expected {}", got,
+                     expected);
 }
 
 Result<void> check_between(std::string_view field, float value, float low, float high) {
