@@ -4,7 +4,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(ERNIE_INSTALLED_LIBRARIES
-  ernie_base ernie_checkpoint ernie_text ernie_backend_interface ernie_backend_reference
+  ernie_base ernie_json ernie_checkpoint ernie_text ernie_backend_interface ernie_backend_reference
   ernie_backend_cpu ernie_backend ernie_model ernie_kv ernie_engine)
 foreach(library IN LISTS ERNIE_INSTALLED_LIBRARIES)
   string(REGEX REPLACE "^ernie_" "" exported ${library})
@@ -14,7 +14,7 @@ endforeach()
 install(TARGETS ${ERNIE_INSTALLED_LIBRARIES} EXPORT ernie_targets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS ernie RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(DIRECTORY src/base src/checkpoint src/text src/backend src/model src/kv src/engine
+install(DIRECTORY src/base src/json src/checkpoint src/text src/backend src/model src/kv src/engine
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ernie FILES_MATCHING PATTERN "*.h")
 install(EXPORT ernie_targets NAMESPACE ernie:: FILE ernieTargets.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ernie)

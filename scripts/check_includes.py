@@ -9,8 +9,8 @@ import sys
 ALLOWED = {
     "base": [],
     "json": ["base"],
-    "checkpoint": ["base"],
-    "text": ["base"],
+    "checkpoint": ["json", "base"],
+    "text": ["json", "base"],
     "backend": ["base"],
     "model": ["checkpoint", "backend", "base"],
     "kv": ["base"],
@@ -19,7 +19,7 @@ ALLOWED = {
     "api": ["receipt", "engine", "text", "checkpoint", "json", "base"],
     "jobs": ["api", "receipt", "engine", "model", "text", "backend", "checkpoint", "json", "base"],
     "report": ["base"],
-    "verify": ["receipt", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
+    "verify": ["receipt", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "json", "base"],
     "bench": ["report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
     "cli": ["jobs", "api", "receipt", "verify", "bench", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "json", "base"],
 }

@@ -3,6 +3,7 @@
 #include <boost/uuid/name_generator_sha1.hpp>
 #include <boost/uuid/uuid.hpp>
 
+#include "json/parse.h"
 #include "json/text.h"
 
 namespace ernie {

@@ -91,8 +91,8 @@ bool read_content(const json::value* content, std::string& out) {
 Result<ChatMessage> parse_message(const json::value& value, size_t index) {
   const std::string where = fmt::format("messages[{}]", index);
   if (!value.is_object()) {
-    return make_error(ErrorCode::kInvalidArgument, "{}: got {}, expected an object", where,
-                      brief(value));
+    return field_error(ErrorCode::kInvalidArgument, where, "got {}, expected an object",
+                       brief(value));
   }
   JsonFields fields(value.get_object(), where + ".");
   ChatMessage message;
@@ -222,7 +222,7 @@ void read_messages(JsonFields& fields, ApiPrompt& prompt) {
   for (const auto& element : value->get_array()) {
     auto message = parse_message(element, messages.size());
     if (!message) {
-      return fields.fail_with(message.error().message);
+      return fields.fail_with(message.error());
     }
     messages.push_back(*std::move(message));
   }
@@ -272,8 +272,8 @@ Result<GenerationRequest> to_generation_request(const ApiRequest& request,
     return out;
   }
   if (tokenizer == nullptr) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "prompt: got text, expected token ids: the model was loaded without a tokenizer"};
+    return field_error(ErrorCode::kInvalidArgument, "prompt",
+                       "got text, expected token ids: the model was loaded without a tokenizer");
   }
   if (const auto* text = std::get_if<std::string>(&request.prompt)) {
     out.prompt_ids = tokenizer->encode(*text, SpecialTokens::kAsText);
@@ -283,8 +283,8 @@ Result<GenerationRequest> to_generation_request(const ApiRequest& request,
     add_end_of_turn(*tokenizer, kind, out.params);
   }
   if (out.prompt_ids.empty()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "prompt: got an empty text, expected at least a token"};
+    return field_error(ErrorCode::kInvalidArgument, "prompt",
+                       "got an empty text, expected at least a token");
   }
   return out;
 }

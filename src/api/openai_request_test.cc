@@ -2,7 +2,7 @@
 
 #include "api/openai_json.h"
 #include "fake_engine.h"
-#include "json/text.h"
+#include "json/parse.h"
 
 namespace ernie {
 namespace {

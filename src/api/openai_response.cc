@@ -241,10 +241,9 @@ json::object error_object(const Error& error) {
                      : status == 429 ? "RateLimitError"
                      : status == 503 ? "ServiceUnavailableError"
                                      : "InternalServerError";
-  const std::string_view field = field_of(error.message);
   return {{"message", error.message},
           {"type", type},
-          {"param", field.empty() ? json::value(nullptr) : json::value(boost_view(field))},
+          {"param", error.field.empty() ? json::value(nullptr) : json::value(error.field)},
           {"code", status}};
 }
 

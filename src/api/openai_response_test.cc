@@ -90,9 +90,9 @@ TEST_F(Response, WithoutATokenizerTokensAreIds) {
 }
 
 TEST(ErrorObject, NamesTheFieldAndTheStatus) {
-  EXPECT_EQ(json_text(error_object({ErrorCode::kInvalidArgument, "top_p: got 7"})),
+  EXPECT_EQ(json_text(error_object(field_error(ErrorCode::kInvalidArgument, "top_p", "got 7"))),
             R"({"message":"top_p: got 7","type":"BadRequestError","param":"top_p","code":400})");
-  EXPECT_EQ(json_text(error_object({ErrorCode::kNotFound, "model: x"})),
+  EXPECT_EQ(json_text(error_object(field_error(ErrorCode::kNotFound, "model", "x"))),
             R"({"message":"model: x","type":"NotFoundError","param":"model","code":404})");
   EXPECT_EQ(json_text(error_object({ErrorCode::kQueueFull, "8 requests are unfinished"})),
             R"({"message":"8 requests are unfinished","type":"RateLimitError","param":null,)"

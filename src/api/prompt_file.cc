@@ -2,6 +2,7 @@
 
 #include <boost/json/value_from.hpp>
 
+#include "json/parse.h"
 #include "json/text.h"
 
 namespace ernie {

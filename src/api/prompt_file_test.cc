@@ -75,7 +75,7 @@ TEST(PromptLine, ResultLines) {
             R"("finish_reason":"length","stop_reason":"s","token_ids":[1,2],"logprobs":[],)"
             R"("prompt_logprobs":[null],)"
             R"("timings":{"queue_s":0.5,"first_token_s":1,"total_s":2}})");
-  EXPECT_EQ(prompt_error_line("", {ErrorCode::kInvalidArgument, "n: bad"}, 4),
+  EXPECT_EQ(prompt_error_line("", field_error(ErrorCode::kInvalidArgument, "n", "bad"), 4),
             R"({"id":4,"error":{"message":"line 4: n: bad","type":"BadRequestError",)"
             R"("param":"n","code":400}})");
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "json/fields.h"
+#include "json/parse.h"
 
 namespace ernie {
 namespace {
@@ -200,8 +201,8 @@ json::object receipt_to_json(const Receipt& receipt) {
 Result<Receipt> receipt_from_json(const json::value& value) {
   const std::string prefix = std::string(kReceiptKey) + ".";
   if (!value.is_object()) {
-    return make_error(ErrorCode::kCorruptData, "{}: got {}, expected an object", kReceiptKey,
-                      brief(value));
+    return field_error(ErrorCode::kCorruptData, std::string(kReceiptKey),
+                       "got {}, expected an object", brief(value));
   }
   Receipt receipt;
   RequiredFields fields(value.get_object(), prefix);
@@ -296,8 +297,8 @@ Result<ModelManifest> manifest_from_text(std::string_view text) {
   });
   ERNIE_TRY_VOID(fields.fields().finish());
   if (model_digest(manifest) != model) {
-    return make_error(ErrorCode::kCorruptData,
-                      "model: not the digest of the config and the tensors below it");
+    return field_error(ErrorCode::kCorruptData, "model",
+                       "not the digest of the config and the tensors below it");
   }
   return manifest;
 }

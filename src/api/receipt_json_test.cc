@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "checkpoint/checkpoint.h"
+#include "json/parse.h"
 #include "json/text.h"
 
 namespace ernie {

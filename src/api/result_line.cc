@@ -4,6 +4,7 @@
 
 #include "api/prompt_file.h"
 #include "api/receipt_json.h"
+#include "json/parse.h"
 #include "json/text.h"
 
 namespace ernie {

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 
-#include "checkpoint/field_reader.h"
-#include "checkpoint/json_document.h"
+#include "checkpoint/problems.h"
+#include "json/fields.h"
+#include "json/parse.h"
 
 namespace ernie {
 namespace {
@@ -27,12 +28,12 @@ constexpr size_t kMaxFileBytes = 1 << 20;
 constexpr const char* kMoeArchitecture = "Ernie4_5_MoeForCausalLM";
 constexpr const char* kDenseArchitecture = "Ernie4_5ForCausalLM";
 
-std::string architecture_of(FieldReader& fields) {
+std::string architecture_of(JsonFields& fields) {
   std::string got = "nothing";
-  if (const json::value* value = fields.find({"architectures"})) {
+  if (const json::value* value = fields.find("architectures")) {
     const json::array* list = value->if_array();
     const bool has_name = list != nullptr && !list->empty() && list->front().is_string();
-    got = has_name ? std::string(list->front().get_string()) : printable(*value);
+    got = has_name ? std::string(list->front().get_string()) : brief(*value);
   } else if (const auto model_type = fields.text({"model_type"})) {
     if (*model_type == "ernie4_5_moe") return kMoeArchitecture;
     if (*model_type == "ernie4_5") return kDenseArchitecture;
@@ -45,7 +46,7 @@ std::string architecture_of(FieldReader& fields) {
   return {};
 }
 
-DType dtype_of_weights(FieldReader& fields) {
+DType dtype_of_weights(JsonFields& fields) {
   const std::string text = fields.text({"torch_dtype", "dtype"}).value_or("bfloat16");
   if (text == "bfloat16") return DType::kBF16;
   if (text == "float16") return DType::kF16;
@@ -55,8 +56,8 @@ DType dtype_of_weights(FieldReader& fields) {
   return DType::kBF16;
 }
 
-void read_head_dim(FieldReader& fields, ModelConfig& config) {
-  if (fields.find({"head_dim"}) != nullptr) {
+void read_head_dim(JsonFields& fields, ModelConfig& config) {
+  if (fields.find("head_dim") != nullptr) {
     config.head_dim = fields.integer({"head_dim"}, 2, kMaxHeadDim);
   } else if (config.num_heads > 0 && config.hidden_size > 0) {
     config.head_dim = config.hidden_size / config.num_heads;
@@ -73,7 +74,7 @@ void read_head_dim(FieldReader& fields, ModelConfig& config) {
   }
 }
 
-void read_sizes(FieldReader& fields, ModelConfig& config) {
+void read_sizes(JsonFields& fields, ModelConfig& config) {
   config.vocab_size = fields.integer({"vocab_size"}, 1, kMaxVocabSize);
   config.hidden_size = fields.integer({"hidden_size"}, 1, kMaxWidth);
   config.intermediate_size = fields.integer({"intermediate_size"}, 1, kMaxWidth);
@@ -93,7 +94,7 @@ void read_sizes(FieldReader& fields, ModelConfig& config) {
 }
 
 /// Vision-language files give [text, vision].
-void read_moe_layers(FieldReader& fields, ModelConfig& config) {
+void read_moe_layers(JsonFields& fields, ModelConfig& config) {
   const int64_t last = config.num_layers - 1;
   const auto start = fields.integers({"moe_layer_start_index"}, 0, kMaxLayers, {1});
   const auto end = fields.integers({"moe_layer_end_index"}, -1, kMaxLayers, {-1});
@@ -109,7 +110,7 @@ void read_moe_layers(FieldReader& fields, ModelConfig& config) {
   }
 }
 
-void refuse_other_gates(FieldReader& fields) {
+void refuse_other_gates(JsonFields& fields) {
   const std::string gate = fields.text({"moe_gate_act"}).value_or("softmax");
   if (gate != "softmax") {
     fields.refuse(ErrorCode::kUnsupported, "moe_gate_act", printable(gate), "softmax");
@@ -120,13 +121,13 @@ void refuse_other_gates(FieldReader& fields) {
 }
 
 /// The first of a list; 0 after a complaint.
-int64_t first_integer(FieldReader& fields, FieldReader::Keys keys, int64_t min, int64_t max) {
+int64_t first_integer(JsonFields& fields, JsonFields::Keys keys, int64_t min, int64_t max) {
   if (fields.find(keys) == nullptr) return fields.integer(keys, min, max);
   const auto values = fields.integers(keys, min, max, {});
   return values.empty() ? 0 : values.front();
 }
 
-void read_experts(FieldReader& fields, ModelConfig& config) {
+void read_experts(JsonFields& fields, ModelConfig& config) {
   const auto num_experts = fields.integers({"moe_num_experts", "num_experts"}, 0, kMaxExperts, {0});
   if (num_experts.size() > 1) {
     fields.refuse(ErrorCode::kUnsupported, "moe_num_experts",
@@ -154,15 +155,16 @@ void read_experts(FieldReader& fields, ModelConfig& config) {
 
 /// rope_parameters of transformers 5, or the older rope_scaling: nothing but "no scaling" is known.
 /// Returns the theta in it.
-std::optional<double> read_rope_object(FieldReader& fields, std::string_view key) {
-  const json::value* value = fields.find({key});
+std::optional<double> read_rope_object(JsonFields& fields, std::string_view key) {
+  const json::value* value = fields.find(key);
   if (value == nullptr) return std::nullopt;
   if (!value->is_object()) {
-    fields.refuse(ErrorCode::kCorruptData, key, printable(*value), "an object or null");
+    fields.refuse(ErrorCode::kCorruptData, key, brief(*value), "an object or null");
     return std::nullopt;
   }
-  const std::string nested_name = fmt::format("{}: {}", fields.name(), key);
-  FieldReader nested(value->get_object(), nested_name, fields.problems());
+  JsonFields::Place place = fields.place();
+  place.file += fmt::format("{}: ", key);
+  JsonFields nested(value->get_object(), std::move(place));
   const std::string type = nested.text({"rope_type", "type"}).value_or("default");
   if (type != "default") {
     nested.refuse(ErrorCode::kUnsupported, "rope_type", printable(type), "default");
@@ -170,13 +172,15 @@ std::optional<double> read_rope_object(FieldReader& fields, std::string_view key
   if (nested.number({"partial_rotary_factor"}, 0.0, 1.0, 1.0) != 1.0) {
     nested.refuse(ErrorCode::kUnsupported, "partial_rotary_factor", "less than 1", "1");
   }
-  if (nested.find({"rope_theta"}) == nullptr) return std::nullopt;
-  return nested.number({"rope_theta"}, 1.0, 1e15, 1.0);
+  std::optional<double> theta;
+  if (nested.find("rope_theta") != nullptr) theta = nested.number({"rope_theta"}, 1.0, 1e15, 1.0);
+  for (const Error& problem : nested.problems()) fields.fail_with(problem);
+  return theta;
 }
 
-void read_rope(FieldReader& fields, ModelConfig& config) {
+void read_rope(JsonFields& fields, ModelConfig& config) {
   std::optional<double> theta;
-  if (fields.find({"rope_theta"}) != nullptr) {
+  if (fields.find("rope_theta") != nullptr) {
     theta = fields.number({"rope_theta"}, 1.0, 1e15, config.rope_theta);
   }
   for (const std::string_view key : {"rope_parameters", "rope_scaling"}) {
@@ -195,7 +199,7 @@ void read_rope(FieldReader& fields, ModelConfig& config) {
   }
 }
 
-void read_tokens(FieldReader& fields, ModelConfig& config) {
+void read_tokens(JsonFields& fields, ModelConfig& config) {
   const int64_t last = config.vocab_size > 0 ? config.vocab_size - 1 : kMaxVocabSize;
   config.bos_token_id = static_cast<int32_t>(fields.integer({"bos_token_id"}, 0, last, 1));
   config.pad_token_id = static_cast<int32_t>(fields.integer({"pad_token_id"}, -1, last, 0));
@@ -204,7 +208,7 @@ void read_tokens(FieldReader& fields, ModelConfig& config) {
 }
 
 /// Switches whose other position would need code that this program does not have.
-void refuse_other_variants(FieldReader& fields) {
+void refuse_other_variants(JsonFields& fields) {
   const std::string act = fields.text({"hidden_act"}).value_or("silu");
   if (act != "silu") {
     fields.refuse(ErrorCode::kUnsupported, "hidden_act", printable(act), "silu");
@@ -217,7 +221,7 @@ void refuse_other_variants(FieldReader& fields) {
   if (!fields.boolean({"use_rmsnorm"}).value_or(true)) {
     fields.refuse(ErrorCode::kUnsupported, "use_rmsnorm", "false", "true");
   }
-  if (fields.find({"quantization_config"}) != nullptr) {
+  if (fields.find("quantization_config") != nullptr) {
     fields.refuse(ErrorCode::kUnsupported, "quantization_config", "a quantised checkpoint",
                   "weights in bfloat16, float16 or float32");
   }
@@ -231,8 +235,7 @@ Result<ModelConfig> parse_model_config(std::string_view text, const std::string&
                       text.size(), kMaxFileBytes);
   }
   ERNIE_TRY(const json::object object, parse_json_object(text, name));
-  Problems problems;
-  FieldReader fields(object, name, problems);
+  JsonFields fields(object, JsonFields::Place{name + ": ", "", ErrorCode::kCorruptData});
   ModelConfig config;
   config.architecture = architecture_of(fields);
   config.dtype = dtype_of_weights(fields);
@@ -243,8 +246,10 @@ Result<ModelConfig> parse_model_config(std::string_view text, const std::string&
   config.tie_word_embeddings = fields.boolean({"tie_word_embeddings"});
   config.num_nextn_predict_layers = fields.integer({"num_nextn_predict_layers"}, 0, kMaxLayers, 0);
   refuse_other_variants(fields);
-  if (!problems.empty()) return problems.to_error(problems.errors().size());
-  return config;
+  if (fields.ok()) return config;
+  Problems problems;
+  for (const Error& problem : fields.problems()) problems.add(problem);
+  return problems.to_error(problems.errors().size());
 }
 
 }  // namespace ernie

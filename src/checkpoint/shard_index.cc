@@ -4,8 +4,9 @@
 #include <boost/json/value.hpp>
 #include <filesystem>
 
-#include "checkpoint/json_document.h"
 #include "checkpoint/problems.h"
+#include "json/parse.h"
+#include "json/text.h"
 
 namespace ernie {
 namespace {
@@ -41,7 +42,7 @@ Result<ShardIndex> parse_shard_index(std::string_view text, const std::string& n
   const json::value* map = object.if_contains("weight_map");
   if (map == nullptr || !map->is_object() || map->get_object().empty()) {
     return make_error(ErrorCode::kCorruptData, "{}: weight_map: got {}, expected tensors and files",
-                      name, map == nullptr ? "nothing" : printable(*map));
+                      name, map == nullptr ? "nothing" : brief(*map));
   }
   std::unordered_map<std::string, size_t> file_index;
   std::vector<std::pair<std::string, std::string>> places;  // tensor, file
@@ -51,7 +52,7 @@ Result<ShardIndex> parse_shard_index(std::string_view text, const std::string& n
     if (file == nullptr || !stays_inside({file->data(), file->size()})) {
       return make_error(ErrorCode::kCorruptData,
                         "{}: tensor \"{}\": got {}, expected a file inside the directory", name,
-                        printable(tensor), printable(field.value()));
+                        printable(tensor), brief(field.value()));
     }
     places.emplace_back(tensor, std::string(*file));
     file_index.emplace(places.back().second, 0);

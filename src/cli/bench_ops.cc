@@ -12,6 +12,7 @@
 #include "bench/ops_report.h"
 #include "cli/commands.h"
 #include "cli/report_flags.h"
+#include "json/parse.h"
 #include "json/text.h"
 #include "report/environment.h"
 

@@ -2,11 +2,11 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <memory>
 
 #include "cli/commands.h"
+#include "json/parse.h"
 
 namespace ernie {
 namespace {
@@ -109,7 +109,7 @@ json::object to_json_object(const CheckpointReport& report) {
   for (const int64_t length : context_lengths(report.config.max_position_embeddings)) {
     contexts.push_back({{"tokens", length}, {"bytes", length * report.kv_bytes_per_token}});
   }
-  return {{"config", json::parse(to_json(report.config))},
+  return {{"config", *parse_json(to_json(report.config))},
           {"layout", report.layout},
           {"files", report.num_files},
           {"file_bytes", report.file_bytes},

@@ -162,8 +162,8 @@ class BatchJob : public GenerationJob {
     for (const std::string& name : names_) {
       if (model == name || last_part == name) return {};
     }
-    return make_error(ErrorCode::kNotFound, "model: got {}, expected \"{}\"",
-                      brief(boost::json::value(model)), names_.front());
+    return field_error(ErrorCode::kNotFound, "model", "got {}, expected \"{}\"",
+                       brief(boost::json::value(model)), names_.front());
   }
 
   ResponseContext response_context(const Row& row) const {

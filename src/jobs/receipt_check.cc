@@ -8,6 +8,7 @@
 #include "api/batch_file.h"
 #include "api/prompt_file.h"
 #include "api/receipt_json.h"
+#include "json/parse.h"
 #include "json/text.h"
 
 namespace ernie {

@@ -4,6 +4,7 @@
 
 #include <boost/json/object.hpp>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,18 +15,30 @@
 namespace ernie {
 
 /// Each function takes note that a field exists and, if it is present and not null, checks its type
-/// and writes it. The first problem is kept, later ones are not looked at; `finish` returns it, or
-/// else the first field of the object that nobody asked for. Messages begin with the field's name:
-/// "top_k: got true, expected an integer".
+/// and bounds. A problem is noted, "top_k: got true, expected an integer", and reading goes on, so
+/// that all of them are found; what is read in place of the value is then of no use.
 class JsonFields {
  public:
-  /// `object` must outlive the reader. `prefix` stands before every name, as in "messages[2].".
-  explicit JsonFields(const boost::json::object& object, std::string prefix = "")
-      : object_(object), prefix_(std::move(prefix)) {}
+  /// The spellings of one field, the one for messages first. Two of them may occur together only
+  /// with equal values.
+  using Keys = std::initializer_list<std::string_view>;
+  struct Place {
+    std::string file;  ///< stands before the messages: "config.json: "
+    std::string path;  ///< stands before every field's name: "messages[2]."
+    ErrorCode code = ErrorCode::kInvalidArgument;  ///< of the problems found here
+  };
+
+  /// `object` must outlive the reader.
+  explicit JsonFields(const boost::json::object& object, std::string path = "")
+      : JsonFields(object, Place{"", std::move(path)}) {}
+  JsonFields(const boost::json::object& object, Place place)
+      : object_(object), place_(std::move(place)) {}
 
   /// Null if absent or null.
-  const boost::json::value* find(std::string_view name);
+  const boost::json::value* find(std::string_view name) { return find({name}); }
+  const boost::json::value* find(Keys keys);
 
+  // Over the value that is there, if the field is present:
   void read(std::string_view name, std::string& out);
   void read(std::string_view name, bool& out);
   void read(std::string_view name, int32_t& out);
@@ -35,24 +48,42 @@ class JsonFields {
   /// Fields that are understood and change nothing here.
   void ignore(std::initializer_list<std::string_view> names);
 
+  /// `otherwise` if the field is absent; without it the field is required. 0 if it is bad.
+  int64_t integer(Keys keys, int64_t min, int64_t max,
+                  std::optional<int64_t> otherwise = std::nullopt);
+  /// A number or a list of them; `otherwise` if the field is absent, empty if it is bad.
+  std::vector<int64_t> integers(Keys keys, int64_t min, int64_t max,
+                                std::vector<int64_t> otherwise);
+  /// Finite and in [min, max].
+  double number(Keys keys, double min, double max, double otherwise);
+  std::optional<bool> boolean(Keys keys);
+  std::optional<std::string> text(Keys keys);
+
   /// Notes a problem: "name: message".
   void fail(std::string_view name, std::string_view message);
-  /// Notes a problem that an inner reader found.
-  void fail_with(std::string_view message);
-  /// Notes "name: got …, expected …".
+  /// Notes a problem that another reader found.
+  void fail_with(Error problem) { problems_.push_back(std::move(problem)); }
+  /// Notes "name: got …, expected …" of a value that has the right type.
+  void refuse(ErrorCode code, std::string_view name, std::string_view got,
+              std::string_view expected);
+  /// The same of one that has not.
   void fail_type(std::string_view name, const boost::json::value& got, std::string_view expected);
 
-  bool ok() const { return problem_.empty(); }
+  const Place& place() const { return place_; }
+  bool ok() const { return problems_.empty(); }
+  const std::vector<Error>& problems() const { return problems_; }
+  /// The first problem, or else the first field of the object that nobody asked for.
   Result<void> finish() const;
 
  private:
-  const boost::json::object& object_;
-  std::string prefix_;
-  std::vector<std::string_view> known_;
-  std::string problem_;
-};
+  void add(ErrorCode code, std::string_view name, std::string_view message);
+  std::optional<int64_t> checked_integer(std::string_view name, const boost::json::value& value,
+                                         int64_t min, int64_t max);
 
-/// The field that a message of this form names, "" if it names none.
-std::string_view field_of(std::string_view message);
+  const boost::json::object& object_;
+  Place place_;
+  std::vector<std::string_view> known_;
+  std::vector<Error> problems_;
+};
 
 }  // namespace ernie

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "json/text.h"
+#include "json/parse.h"
 
 namespace ernie {
 namespace {
@@ -75,11 +75,43 @@ TEST(JsonFields, MessagesAreOneLine) {
   EXPECT_EQ(problem_of(JsonFields(value->get_object())), R"("a\nb": unknown field)");
 }
 
-TEST(JsonFields, FieldOfAMessage) {
-  EXPECT_EQ(field_of("top_p: got 7"), "top_p");
-  EXPECT_EQ(field_of("messages[2].role: got 7"), "messages[2].role");
-  EXPECT_EQ(field_of("not valid JSON: x"), "");
-  EXPECT_EQ(field_of("nothing"), "");
+TEST(JsonFields, AProblemKnowsItsField) {
+  const auto value = parse_json(R"({"role":7,"a b":1})");
+  JsonFields fields(value->get_object(), "messages[2].");
+  std::string role;
+  fields.read("role", role);
+  EXPECT_EQ(fields.finish().error().field, "messages[2].role");
+  JsonFields others(value->get_object(), "messages[2].");
+  others.ignore({"role"});
+  EXPECT_EQ(others.finish().error().message, R"(messages[2]."a b": unknown field)");
+  EXPECT_EQ(others.finish().error().field, "") << "no name to give to anybody";
+}
+
+TEST(JsonFields, FindsEveryProblemOfAFile) {
+  const auto value = parse_json(R"({"k":65,"k2":64,"list":[1,"x"],"one":3,"eps":-1,"flag":1})");
+  JsonFields fields(value->get_object(),
+                    JsonFields::Place{"c.json: ", "", ErrorCode::kCorruptData});
+  EXPECT_EQ(fields.integer({"k", "k2"}, 1, 64), 0);
+  EXPECT_EQ(fields.integer({"absent"}, 1, 9), 0);
+  EXPECT_EQ(fields.integer({"absent"}, 1, 9, 5), 5);
+  EXPECT_TRUE(fields.integers({"list"}, 0, 9, {}).empty());
+  EXPECT_EQ(fields.integers({"one"}, 0, 9, {}), std::vector<int64_t>{3});
+  EXPECT_EQ(fields.number({"eps"}, 0, 1, 0.5), 0.5);
+  EXPECT_FALSE(fields.boolean({"flag"}));
+  fields.refuse(ErrorCode::kUnsupported, "one", "3", "4");
+  std::vector<std::string> messages;
+  for (const Error& problem : fields.problems()) messages.push_back(problem.message);
+  EXPECT_EQ(messages,
+            (std::vector<std::string>{
+                "c.json: k2: got 64, expected 65 as under its other name k",
+                "c.json: k: got 65, expected an integer from 1 to 64",
+                "c.json: absent: got nothing, expected an integer from 1 to 9",
+                "c.json: list: got \"x\", expected an integer from 0 to 9",
+                "c.json: eps: got -1, expected a number from 0 to 1",
+                "c.json: flag: got 1, expected true or false", "c.json: one: got 3, expected 4"}));
+  EXPECT_EQ(fields.problems().front().field, "k2");
+  EXPECT_EQ(fields.problems().front().code, ErrorCode::kCorruptData);
+  EXPECT_EQ(fields.problems().back().code, ErrorCode::kUnsupported);
 }
 
 }  // namespace

@@ -12,14 +12,13 @@ constexpr std::string_view kEndOfTurn = "<|end_of_sentence|>";
 
 Result<void> check_messages(const std::vector<ChatMessage>& messages) {
   if (messages.empty()) {
-    return make_error(ErrorCode::kInvalidArgument, "messages: got none, expected at least one");
+    return field_error(ErrorCode::kInvalidArgument, "messages", "got none, expected at least one");
   }
   for (size_t i = 0; i < messages.size(); ++i) {
     const std::string& role = messages[i].role;
     if (role == "system" || role == "user" || role == "assistant" || role == "tool") continue;
-    return make_error(ErrorCode::kInvalidArgument,
-                      "messages[{}].role: got {}, expected system, user, assistant or tool", i,
-                      in_quotes(role));
+    return field_error(ErrorCode::kInvalidArgument, fmt::format("messages[{}].role", i),
+                       "got {}, expected system, user, assistant or tool", in_quotes(role));
   }
   return {};
 }
@@ -27,20 +26,18 @@ Result<void> check_messages(const std::vector<ChatMessage>& messages) {
 Result<Prompt> ernie45_prompt(const std::vector<ChatMessage>& messages,
                               const ChatOptions& options) {
   if (!options.tools.empty()) {
-    return make_error(ErrorCode::kUnsupported,
-                      "tools: got {}, expected none: this model's chat template has no place for "
-                      "them",
-                      options.tools.size());
+    return field_error(ErrorCode::kUnsupported, "tools",
+                       "got {}, expected none: this model's chat template has no place for them",
+                       options.tools.size());
   }
   Prompt prompt;
   prompt.add_control(kBegin);
   for (size_t i = 0; i < messages.size(); ++i) {
     const ChatMessage& message = messages[i];
     if (message.role == "tool" || !message.tool_calls.empty()) {
-      return make_error(ErrorCode::kUnsupported,
-                        "messages[{}]: got a tool's call or output, expected text: this model's "
-                        "chat template has no place for tools",
-                        i);
+      return field_error(ErrorCode::kUnsupported, fmt::format("messages[{}]", i),
+                         "got a tool's call or output, expected text: this model's chat template "
+                         "has no place for tools");
     }
     if (message.role == "user") prompt.add_text("User: ");
     if (message.role == "assistant") prompt.add_text("Assistant: ");

@@ -168,7 +168,7 @@ TEST(ChatTemplate, ErrorsNameTheMessage) {
   EXPECT_EQ(render(Kind::kErnie45Thinking, {user}, {true, {"{}"}}),
             "error: tools[0].function: got nothing, expected an object");
   EXPECT_EQ(render(Kind::kErnie45Thinking, {user}, {true, {"[1]"}}),
-            "error: tools[0]: got array, expected a JSON object");
+            "error: tools[0]: got a list, expected a JSON object");
   EXPECT_EQ(
       render(Kind::kErnie45Thinking, {user, {"assistant", "", {}, {"{\"name\": \"f\"}"}}}, {}),
       "error: messages[1].tool_calls[0]: got no name or no arguments, expected both");

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/utf8.h"
+#include "json/parse.h"
 
 namespace ernie {
 namespace {
@@ -17,17 +18,7 @@ Result<json::object> parse_object(const ByteSource& source) {
     return make_error(ErrorCode::kCorruptData, "{}: got {} bytes, expected at most {}",
                       source.name(), source.bytes().size(), kMaxSideFileBytes);
   }
-  boost::system::error_code code;
-  json::value value = json::parse(source.text(), code);
-  if (code) {
-    return make_error(ErrorCode::kCorruptData, "{}: got {}, expected JSON", source.name(),
-                      code.message());
-  }
-  if (!value.is_object()) {
-    return make_error(ErrorCode::kCorruptData, "{}: got a JSON {}, expected an object",
-                      source.name(), json::to_string(value.kind()));
-  }
-  return std::move(value.get_object());
+  return parse_json_object(source.text(), source.name());
 }
 
 Result<std::string> checked_text(const ByteSource& source, std::string_view key,

@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "json/parse.h"
+#include "json/text.h"
 #include "text/python_json.h"
 
 namespace ernie {
@@ -13,13 +15,15 @@ constexpr std::string_view kBegin = "<|im_start|>";
 constexpr std::string_view kEnd = "<|im_end|>";
 
 Result<json::object> parse_tool(const std::string& text, const std::string& where) {
-  boost::system::error_code code;
-  json::value value = json::parse(text, code);
-  if (code || !value.is_object()) {
-    return make_error(ErrorCode::kInvalidArgument, "{}: got {}, expected a JSON object", where,
-                      code ? code.message() : std::string(json::to_string(value.kind())));
+  auto value = parse_json(text);
+  if (!value) {
+    return field_error(ErrorCode::kInvalidArgument, where, "{}", value.error().message);
   }
-  return std::move(value.get_object());
+  if (!value->is_object()) {
+    return field_error(ErrorCode::kInvalidArgument, where, "got {}, expected a JSON object",
+                       brief(*value));
+  }
+  return std::move(value->get_object());
 }
 
 void add_end_of_turn(Prompt& prompt) {
@@ -43,8 +47,9 @@ Result<void> add_tool_list(const std::vector<std::string>& tools, Prompt& prompt
     ERNIE_TRY(const json::object tool, parse_tool(tools[i], where));
     const json::value* function = tool.if_contains("function");
     if (function == nullptr || !function->is_object()) {
-      return make_error(ErrorCode::kInvalidArgument, "{}.function: got {}, expected an object",
-                        where, function == nullptr ? "nothing" : "another JSON value");
+      return field_error(ErrorCode::kInvalidArgument, where + ".function",
+                         "got {}, expected an object",
+                         function == nullptr ? "nothing" : "another JSON value");
     }
     list += i == 0 ? "" : ",";
     list += fmt::format("{{\"type\": \"function\", \"function\": {}}}", python_json(*function));
@@ -99,8 +104,8 @@ Result<void> add_tool_call(const std::string& text, const std::string& where, Pr
   const json::value* name = call.if_contains("name");
   const json::value* arguments = call.if_contains("arguments");
   if (name == nullptr || !name->is_string() || arguments == nullptr) {
-    return make_error(ErrorCode::kInvalidArgument, "{}: got no name or no arguments, expected both",
-                      where);
+    return field_error(ErrorCode::kInvalidArgument, where,
+                       "got no name or no arguments, expected both");
   }
   const json::string* verbatim = arguments->if_string();
   prompt.add_text("\n");

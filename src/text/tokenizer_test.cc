@@ -164,10 +164,12 @@ ModelSpec model_with(std::vector<ModelSpec::Piece> pieces) {
 TEST(Tokenizer, SideFileErrorsNameFileTokenGotAndExpected) {
   const ModelSpec spec = model_with({{"x", -1, Type::kNormal}});
   const std::pair<SideFiles, std::string> cases[] = {
-      {{"[]", "", ""}, "added: got a JSON array, expected an object"},
-      {{"{", "", ""}, "added: got incomplete JSON, expected JSON"},
+      {{"[]", "", ""}, "added: got a list, expected a JSON object"},
+      {{"{", "", ""}, "added: got invalid JSON after byte 1 (incomplete JSON)"},
       {{R"({"<a>": 1048576})", "", ""},
        "added: token \"<a>\": got id 1048576, expected 0 to 1048575"},
+      {{R"({"<a>": 300, "<a>": 301})", "", ""},
+       "added: got the key \"<a>\" twice, expected it once"},
       {{R"({"<a>": -1})", "", ""}, "added: token \"<a>\": got id -1, expected 0 to 1048575"},
       {{R"({"<a>": 1.5})", "", ""},
        "added: token \"<a>\": got id no integer, expected 0 to 1048575"},

@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "api/batch_file.h"
-#include "json/text.h"
+#include "json/parse.h"
 
 namespace {
 

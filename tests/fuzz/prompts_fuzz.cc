@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "api/prompt_file.h"
+#include "json/parse.h"
 #include "json/text.h"
 
 namespace {

@@ -7,6 +7,7 @@
 
 #include "api/receipt_json.h"
 #include "jobs/receipt_check.h"
+#include "json/parse.h"
 #include "json/text.h"
 
 namespace {

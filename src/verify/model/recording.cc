@@ -2,7 +2,7 @@
 #include <filesystem>
 
 #include "base/file.h"
-#include "checkpoint/json_document.h"
+#include "json/parse.h"
 #include "verify/model/truth.h"
 
 namespace ernie::verify::model {
