@@ -1,47 +1,13 @@
 #include "base/file.h"
+#include "base/atomic_file.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <filesystem>
-
+#include "base/file_handle.h"
 #include "base/system_error.h"
 
 namespace ernie {
-namespace {
-
-/// Closes on scope exit; the descriptor is valid if >= 0.
-struct FileDescriptor {
-  int fd;
-  explicit FileDescriptor(int descriptor) : fd(descriptor) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
-
-Result<void> write_all(int fd, std::string_view contents, const std::string& path) {
-  while (!contents.empty()) {
-    const ssize_t written = ::write(fd, contents.data(), contents.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return system_error("write", path);
-    contents.remove_prefix(static_cast<size_t>(written));
-  }
-  return {};
-}
-
-Result<void> sync_directory_of(const std::string& path) {
-  const auto parent = std::filesystem::path(path).parent_path();
-  const std::string directory = parent.empty() ? "." : parent.string();
-  const FileDescriptor file(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (file.fd < 0 || ::fsync(file.fd) != 0) return system_error("sync", directory);
-  return {};
-}
-
-}  // namespace
 
 Result<ByteSource> ByteSource::map_file(const std::string& path) {
   ByteSource source;
@@ -74,36 +40,18 @@ ByteSource ByteSource::from_string(std::string name, std::string bytes) {
 }
 
 Result<std::string> read_text_file(const std::string& path, uint64_t max_bytes) {
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.fd < 0) return system_error("open", path);
+  ERNIE_TRY(const FileHandle file, FileHandle::open(path, O_RDONLY));
   std::string contents;
   char buffer[1 << 16];
   while (true) {
-    const ssize_t count = ::read(file.fd, buffer, sizeof buffer);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return system_error("read", path);
+    ERNIE_TRY(const size_t count, file.read_some(buffer));
     if (count == 0) return contents;
-    contents.append(buffer, static_cast<size_t>(count));
+    contents.append(buffer, count);
     if (contents.size() > max_bytes) {
       return make_error(ErrorCode::kCorruptData, "{}: larger than expected: got more than {} bytes",
                         path, max_bytes);
     }
   }
-}
-
-Result<void> write_file_atomically(const std::string& path, std::string_view contents) {
-  const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
-  {
-    const FileDescriptor file(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (file.fd < 0) return system_error("create", temporary);
-    ERNIE_TRY_VOID(write_all(file.fd, contents, temporary));
-    if (::fsync(file.fd) != 0) return system_error("sync", temporary);
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    return system_error("rename the finished file to", path);
-  }
-  return sync_directory_of(path);
 }
 
 }  // namespace ernie

@@ -1,6 +1,6 @@
 #pragma once
 
-/// Reading and writing whole files, and read-only memory mappings.
+/// Reading whole files, and read-only memory mappings.
 
 #include <cstddef>
 #include <cstdint>
@@ -44,9 +44,5 @@ class ByteSource {
 
 /// The file's contents; an error if it has more than `max_bytes`.
 Result<std::string> read_text_file(const std::string& path, uint64_t max_bytes);
-
-/// Replaces `path` so that a crash leaves either the old or the new file: writes beside it, syncs,
-/// renames, syncs the directory.
-Result<void> write_file_atomically(const std::string& path, std::string_view contents);
 
 }  // namespace ernie

@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "base/result.h"
+#include "base/file_handle.h"
 
 namespace ernie {
 
@@ -15,12 +15,9 @@ class OpenFile {
  public:
   /// Error: it cannot be opened, or is not a regular file.
   static Result<std::shared_ptr<const OpenFile>> open(const std::string& path);
-  ~OpenFile();
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
 
-  const std::string& path() const { return path_; }
-  int descriptor() const { return descriptor_; }
+  const std::string& path() const { return file_.path(); }
+  int descriptor() const { return file_.fd(); }
   /// When it was opened.
   uint64_t num_bytes() const { return num_bytes_; }
 
@@ -28,11 +25,10 @@ class OpenFile {
   Result<void> read_at(uint64_t offset, std::span<std::byte> target) const;
 
  private:
-  OpenFile(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
+  OpenFile(FileHandle file, uint64_t num_bytes) : file_(std::move(file)), num_bytes_(num_bytes) {}
 
-  std::string path_;
-  int descriptor_;
-  uint64_t num_bytes_ = 0;
+  FileHandle file_;
+  uint64_t num_bytes_;
 };
 
 }  // namespace ernie

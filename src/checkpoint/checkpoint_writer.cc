@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 #include "checkpoint/safetensors_writer.h"
 
 namespace ernie {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "checkpoint/safetensors_header.h"
 
 namespace ernie {
@@ -18,7 +19,8 @@ struct SafetensorsPlan {
   Shape shape;
 };
 
-/// Writes beside `path` and renames at the end, so `path` never holds half a file. Not thread-safe.
+/// Writes an AtomicFile, so `path` never holds half a file, and what was written is removed unless
+/// `finish` succeeded. Not thread-safe.
 class SafetensorsWriter {
  public:
   /// Writes the header. Tensors of wider types come first, so that each begins at a multiple of its
@@ -26,10 +28,6 @@ class SafetensorsWriter {
   static Result<SafetensorsWriter> create(const std::string& path,
                                           std::vector<SafetensorsPlan> tensors,
                                           const std::map<std::string, std::string>& metadata);
-  SafetensorsWriter(SafetensorsWriter&& other) noexcept;
-  SafetensorsWriter& operator=(SafetensorsWriter&&) = delete;
-  /// Removes what was written unless `finish` succeeded.
-  ~SafetensorsWriter();
 
   /// The order in which the bytes are due.
   std::span<const SafetensorsPlan> tensors() const { return tensors_; }
@@ -44,11 +42,9 @@ class SafetensorsWriter {
   Result<void> finish();
 
  private:
-  SafetensorsWriter() = default;
+  explicit SafetensorsWriter(AtomicFile file) : file_(std::move(file)) {}
 
-  std::string path_;
-  std::string temporary_;
-  int fd_ = -1;
+  AtomicFile file_;
   std::vector<SafetensorsPlan> tensors_;
   uint64_t num_written_ = 0;
   uint64_t file_bytes_ = 0;

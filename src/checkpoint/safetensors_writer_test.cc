@@ -74,7 +74,7 @@ TEST(SafetensorsWriter, AHoleReadsAsZeros) {
 TEST(SafetensorsWriter, SaysWhereItCannotWrite) {
   const auto writer = SafetensorsWriter::create("/nowhere/at/all/x.safetensors", plan(), {});
   ASSERT_FALSE(writer);
-  EXPECT_EQ(writer.error().code, ErrorCode::kIo);
+  EXPECT_EQ(writer.error().code, ErrorCode::kNotFound);
   EXPECT_NE(writer.error().message.find("/nowhere/at/all/x.safetensors"), std::string::npos);
 }
 

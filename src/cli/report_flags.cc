@@ -9,7 +9,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 #include "report/html.h"
 #include "report/markdown.h"
 #include "report/terminal.h"

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "base/posix_file.h"
+#include "base/file_handle.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "jobs/batch_job.h"

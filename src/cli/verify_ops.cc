@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
 #include "cli/report_flags.h"

@@ -273,7 +273,7 @@ int64_t max_model_len_of_journal(const std::string& output) {
   constexpr size_t kMaxHeaderBytes = 65536;
   const auto file = FileHandle::open(journal_path(output), O_RDONLY);
   if (!file) return 0;
-  const auto head = file->read_at(0, kMaxHeaderBytes);
+  const auto head = file->read_text_at(0, kMaxHeaderBytes);
   if (!head) return 0;
   const std::string_view line = std::string_view(*head).substr(0, head->find('\n'));
   const size_t at = line.find(kMaxModelLen);

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "base/atomic_file.h"
 #include "base/file.h"
 #include "fake_engine.h"
 

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/atomic_file.h"
 #include "base/check.h"
 #include "base/file.h"
 
@@ -202,22 +203,19 @@ Result<void> BatchJournal::sync() {
 }
 
 Result<void> BatchJournal::write_output(const std::string& output) {
-  const std::string temporary = output + ".tmp";
-  ERNIE_TRY(const FileHandle file, FileHandle::open(temporary, O_WRONLY | O_CREAT | O_TRUNC));
+  ERNIE_TRY(AtomicFile file, AtomicFile::create(output));
   std::string buffer;
   for (const Place& place : index_) {
     ERNIE_CHECK(place.num_bytes >= 0, "a row is not there");
-    ERNIE_TRY(const std::string line, file_.read_at(static_cast<uint64_t>(place.offset),
-                                                    static_cast<size_t>(place.num_bytes) + 1));
+    ERNIE_TRY(const std::string line, file_.read_text_at(static_cast<uint64_t>(place.offset),
+                                                         static_cast<size_t>(place.num_bytes) + 1));
     buffer += line;
     if (buffer.size() < kWriteBytes) continue;
-    ERNIE_TRY_VOID(file.write_all(buffer));
+    ERNIE_TRY_VOID(file.handle().write_all(buffer));
     buffer.clear();
   }
-  ERNIE_TRY_VOID(file.write_all(buffer));
-  ERNIE_TRY_VOID(file.sync());
-  ERNIE_TRY_VOID(rename_file(temporary, output));
-  return sync_directory_of(output);
+  ERNIE_TRY_VOID(file.handle().write_all(buffer));
+  return file.commit();
 }
 
 Result<void> BatchJournal::remove() {

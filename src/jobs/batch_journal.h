@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/posix_file.h"
+#include "base/file_handle.h"
 #include "base/result.h"
 
 namespace ernie {

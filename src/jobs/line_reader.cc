@@ -1,12 +1,10 @@
 #include "jobs/line_reader.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <boost/crc.hpp>
-#include <cerrno>
 
 namespace ernie {
 namespace {
@@ -15,14 +13,6 @@ constexpr size_t kChunkBytes = size_t{1} << 18;
 
 bool is_blank(std::string_view line) {
   return line.find_first_not_of(" \t\r\f\v") == std::string_view::npos;
-}
-
-Result<size_t> read_some(const FileHandle& file, char* out, size_t num_bytes) {
-  while (true) {
-    const ssize_t count = ::read(file.fd(), out, num_bytes);
-    if (count >= 0) return static_cast<size_t>(count);
-    if (errno != EINTR) return system_error("read", file.path());
-  }
 }
 
 }  // namespace
@@ -49,8 +39,8 @@ Result<std::optional<LineReader::Line>> LineReader::next() {
 Result<bool> LineReader::fill() {
   buffer_.resize(kChunkBytes);
   begin_ = 0;
-  auto count =
-      read_some(file_, buffer_.data(), static_cast<size_t>(std::min<uint64_t>(left_, kChunkBytes)));
+  auto count = file_.read_some(
+      std::span(buffer_).first(static_cast<size_t>(std::min<uint64_t>(left_, kChunkBytes))));
   buffer_.resize(count ? *count : 0);
   if (!count) return std::move(count).error();
   left_ -= *count;
@@ -82,9 +72,7 @@ Result<bool> LineReader::read_line(Line& line) {
 
 Result<InputSummary> summarize_input(const std::string& path) {
   ERNIE_TRY(const FileHandle file, FileHandle::open(path, O_RDONLY));
-  struct stat status {};
-  if (::fstat(file.fd(), &status) != 0) return system_error("stat", path);
-  if (!S_ISREG(status.st_mode)) {
+  if (!file.is_regular()) {
     return make_error(ErrorCode::kInvalidArgument, "{}: expected a regular file", path);
   }
   InputSummary summary;
@@ -92,7 +80,7 @@ Result<InputSummary> summarize_input(const std::string& path) {
   bool has_text = false;  // on the line that is being read
   std::string chunk(kChunkBytes, '\0');
   while (true) {
-    ERNIE_TRY(const size_t count, read_some(file, chunk.data(), chunk.size()));
+    ERNIE_TRY(const size_t count, file.read_some(chunk));
     if (count == 0) break;
     checksum.process_bytes(chunk.data(), count);
     summary.num_bytes += count;

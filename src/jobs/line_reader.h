@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "base/posix_file.h"
+#include "base/file_handle.h"
 #include "base/result.h"
 
 namespace ernie {

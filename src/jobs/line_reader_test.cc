@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 
 namespace ernie {
 namespace {

@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "base/posix_file.h"
+#include "base/file_handle.h"
 
 namespace ernie {
 

@@ -5,7 +5,7 @@
 #include <chrono>
 
 #include "api/receipt_json.h"
-#include "base/posix_file.h"
+#include "base/atomic_file.h"
 
 namespace ernie {
 
@@ -26,7 +26,7 @@ Result<JobReceipts> prepare_receipts(const EngineSettings& settings, const Loade
 }
 
 Result<void> write_manifest(const JobReceipts& receipts, const std::string& results) {
-  return replace_file(manifest_path(results), manifest_to_text(receipts.manifest));
+  return write_file_atomically(manifest_path(results), manifest_to_text(receipts.manifest));
 }
 
 std::string manifest_path(const std::string& results) { return results + ".model.json"; }

@@ -1,4 +1,4 @@
-#include "base/posix_file.h"
+#include "base/file_handle.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <utility>
+
+#include "base/system_error.h"
 
 namespace ernie {
 
@@ -37,6 +39,39 @@ Result<uint64_t> FileHandle::size() const {
   return static_cast<uint64_t>(status.st_size);
 }
 
+bool FileHandle::is_regular() const {
+  struct stat status {};
+  return ::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+Result<size_t> FileHandle::read_some(std::span<char> target) const {
+  while (true) {
+    const ssize_t count = ::read(fd_, target.data(), target.size());
+    if (count >= 0) return static_cast<size_t>(count);
+    if (errno != EINTR) return system_error("read", path_);
+  }
+}
+
+Result<size_t> FileHandle::read_at(uint64_t offset, std::span<std::byte> target) const {
+  size_t done = 0;
+  while (done < target.size()) {
+    const ssize_t count =
+        ::pread(fd_, target.data() + done, target.size() - done, static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return system_error("read", path_);
+    if (count == 0) break;
+    done += static_cast<size_t>(count);
+  }
+  return done;
+}
+
+Result<std::string> FileHandle::read_text_at(uint64_t offset, size_t num_bytes) const {
+  std::string text(num_bytes, '\0');
+  ERNIE_TRY(const size_t count, read_at(offset, std::as_writable_bytes(std::span(text))));
+  text.resize(count);
+  return text;
+}
+
 Result<void> FileHandle::write_all(std::string_view bytes) const {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
@@ -45,21 +80,6 @@ Result<void> FileHandle::write_all(std::string_view bytes) const {
     bytes.remove_prefix(static_cast<size_t>(written));
   }
   return {};
-}
-
-Result<std::string> FileHandle::read_at(uint64_t offset, size_t num_bytes) const {
-  std::string bytes(num_bytes, '\0');
-  size_t done = 0;
-  while (done < num_bytes) {
-    const ssize_t count =
-        ::pread(fd_, bytes.data() + done, num_bytes - done, static_cast<off_t>(offset + done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return system_error("read", path_);
-    if (count == 0) break;
-    done += static_cast<size_t>(count);
-  }
-  bytes.resize(done);
-  return bytes;
 }
 
 Result<void> FileHandle::truncate(uint64_t num_bytes) const {
@@ -83,6 +103,11 @@ Result<bool> FileHandle::try_lock() const {
   return system_error("lock", path_);
 }
 
+void FileHandle::lock() const {
+  while (::flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
+  }
+}
+
 bool FileHandle::is_at_its_path() const {
   struct stat mine {
   }, there{};
@@ -100,15 +125,6 @@ Result<void> sync_directory_of(const std::string& path) {
 Result<void> rename_file(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) return system_error("rename to " + to, from);
   return {};
-}
-
-Result<void> replace_file(const std::string& path, std::string_view contents) {
-  const std::string temporary = path + ".tmp";
-  ERNIE_TRY(const FileHandle file, FileHandle::open(temporary, O_WRONLY | O_CREAT | O_TRUNC));
-  ERNIE_TRY_VOID(file.write_all(contents));
-  ERNIE_TRY_VOID(file.sync());
-  ERNIE_TRY_VOID(rename_file(temporary, path));
-  return sync_directory_of(path);
 }
 
 Result<void> remove_file(const std::string& path) {
