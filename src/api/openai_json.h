@@ -6,25 +6,22 @@
 #include <boost/json/object.hpp>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "base/result.h"
 #include "engine/generation_result.h"
-#include "engine/request.h"
+#include "engine/user_prompt.h"
 #include "json/fields.h"
-#include "text/chat_template.h"
 
 namespace ernie {
 
-/// A prompt as it came: text, ids, or a conversation.
-using ApiPrompt = std::variant<std::string, std::vector<TokenId>, std::vector<ChatMessage>>;
+using ApiPrompt = UserPrompt;
 
 /// A request of the OpenAI API, before tokenisation. Types are checked; ranges are checked where
 /// they belong, by the engine's `validate`.
 struct ApiRequest {
   std::string model;  ///< empty: whichever there is
-  ApiPrompt prompt;
+  UserPrompt prompt;
   bool echo = false;  ///< completions: the prompt stands before the text, also in the logprobs
   bool has_seed = false;
   SamplingParams params;
@@ -39,12 +36,11 @@ Result<ApiRequest> parse_chat_body(const boost::json::object& body);
 /// The sampling fields that both bodies and prompt files share, over the values already there.
 void read_sampling_fields(JsonFields& fields, SamplingParams& params, bool& has_seed);
 /// `prompt`: a string, a list of token ids, or a list of exactly one of these.
-void read_prompt(JsonFields& fields, ApiPrompt& prompt);
+void read_prompt(JsonFields& fields, UserPrompt& prompt);
 /// `messages`, if present.
-void read_messages(JsonFields& fields, ApiPrompt& prompt);
+void read_messages(JsonFields& fields, UserPrompt& prompt);
 
-/// Tokenises. A conversation also ends at the template's end-of-turn token. Error: an empty prompt,
-/// an unknown role, text without a tokenizer (null).
+/// Tokenises, and asks for the log-probabilities of a prompt whose echo shows them.
 Result<GenerationRequest> to_generation_request(const ApiRequest& request,
                                                 const Tokenizer* tokenizer, ChatTemplateKind kind);
 

@@ -133,7 +133,7 @@ void read_fixed_fields(JsonFields& fields) {
                  "prompt_cache_key"});
 }
 
-void check_one_of(JsonFields& fields, const char* name, const ApiPrompt& prompt) {
+void check_one_of(JsonFields& fields, const char* name, const UserPrompt& prompt) {
   const bool is_text = std::holds_alternative<std::string>(prompt);
   if (is_text && std::get<std::string>(prompt).empty()) fields.fail(name, "expected a prompt");
 }
@@ -155,14 +155,6 @@ void read_optional(JsonFields& fields, std::string_view name, std::optional<int3
   if (fields.find(name) == nullptr) return;
   fields.read(name, value);
   out = value;
-}
-
-/// Ids at which a turn ends, though the model's own end token may be another.
-void add_end_of_turn(const Tokenizer& tokenizer, ChatTemplateKind kind, SamplingParams& params) {
-  if (params.ignore_eos) return;
-  const bool thinking = kind == ChatTemplateKind::kErnie45Thinking;
-  const auto id = tokenizer.special_id(thinking ? "<|im_end|>" : "<|end_of_sentence|>");
-  if (id) params.stop_token_ids.push_back(*id);
 }
 
 }  // namespace
@@ -192,7 +184,7 @@ void read_sampling_fields(JsonFields& fields, SamplingParams& params, bool& has_
   read_optional(fields, "prompt_logprobs", params.prompt_logprobs);
 }
 
-void read_prompt(JsonFields& fields, ApiPrompt& prompt) {
+void read_prompt(JsonFields& fields, UserPrompt& prompt) {
   const json::value* value = fields.find("prompt");
   if (value == nullptr) return;
   const auto* list = value->if_array();
@@ -212,7 +204,7 @@ void read_prompt(JsonFields& fields, ApiPrompt& prompt) {
   prompt = std::move(*ids);
 }
 
-void read_messages(JsonFields& fields, ApiPrompt& prompt) {
+void read_messages(JsonFields& fields, UserPrompt& prompt) {
   const json::value* value = fields.find("messages");
   if (value == nullptr) return;
   if (!value->is_array() || value->get_array().empty()) {
@@ -261,32 +253,12 @@ Result<ApiRequest> parse_chat_body(const json::object& body) {
 
 Result<GenerationRequest> to_generation_request(const ApiRequest& request,
                                                 const Tokenizer* tokenizer, ChatTemplateKind kind) {
-  GenerationRequest out{{}, request.params};
+  SamplingParams params = request.params;
   // The logprobs of an echoed prompt are part of the answer's logprobs.
-  if (request.echo && out.params.logprobs) {
-    out.params.prompt_logprobs =
-        std::max(*out.params.logprobs, out.params.prompt_logprobs.value_or(0));
+  if (request.echo && params.logprobs) {
+    params.prompt_logprobs = std::max(*params.logprobs, params.prompt_logprobs.value_or(0));
   }
-  if (const auto* ids = std::get_if<std::vector<TokenId>>(&request.prompt)) {
-    out.prompt_ids = *ids;
-    return out;
-  }
-  if (tokenizer == nullptr) {
-    return field_error(ErrorCode::kInvalidArgument, "prompt",
-                       "got text, expected token ids: the model was loaded without a tokenizer");
-  }
-  if (const auto* text = std::get_if<std::string>(&request.prompt)) {
-    out.prompt_ids = tokenizer->encode(*text, SpecialTokens::kAsText);
-  } else {
-    const auto& messages = std::get<std::vector<ChatMessage>>(request.prompt);
-    ERNIE_TRY(out.prompt_ids, encode_chat(*tokenizer, kind, messages, {}));
-    add_end_of_turn(*tokenizer, kind, out.params);
-  }
-  if (out.prompt_ids.empty()) {
-    return field_error(ErrorCode::kInvalidArgument, "prompt",
-                       "got an empty text, expected at least a token");
-  }
-  return out;
+  return to_generation_request(request.prompt, std::move(params), tokenizer, kind);
 }
 
 }  // namespace ernie

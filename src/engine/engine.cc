@@ -9,6 +9,7 @@
 #include "engine/model_runner.h"
 #include "engine/output_processor.h"
 #include "engine/sampler.h"
+#include "text/end_ids.h"
 
 namespace ernie {
 namespace {
@@ -113,10 +114,10 @@ Result<void> EngineImpl::start(const LoadProgress& progress) {
   scheduler_ = std::make_unique<Scheduler>(
       SchedulerLimits{options_.max_num_seqs, options_.max_num_batched_tokens});
   end_ids_ = model_config.eos_token_ids;
-  // Chat models emit </s>, but a turn in their training data ends with this one.
-  const auto end_of_turn =
-      tokenizer_ ? tokenizer_->special_id("<|end_of_sentence|>") : std::nullopt;
-  if (end_of_turn) end_ids_.push_back(*end_of_turn);
+  if (tokenizer_ != nullptr) {
+    const std::vector<TokenId> ends = text_end_ids(*tokenizer_);
+    end_ids_.insert(end_ids_.end(), ends.begin(), ends.end());
+  }
   return {};
 }
 

@@ -1,14 +1,13 @@
 #include "text/chat_template.h"
 
 #include "base/utf8.h"
-#include "text/prompt.h"
+#include "text/end_ids.h"
 #include "text/thinking_template.h"
 
 namespace ernie {
 namespace {
 
 constexpr std::string_view kBegin = "<|begin_of_sentence|>";
-constexpr std::string_view kEndOfTurn = "<|end_of_sentence|>";
 
 Result<void> check_messages(const std::vector<ChatMessage>& messages) {
   if (messages.empty()) {
@@ -43,20 +42,13 @@ Result<Prompt> ernie45_prompt(const std::vector<ChatMessage>& messages,
     if (message.role == "assistant") prompt.add_text("Assistant: ");
     prompt.add_text(message.content);
     if (message.role == "assistant") {
-      prompt.add_control(kEndOfTurn);
+      prompt.add_control(end_of_turn(ChatTemplateKind::kErnie45));
     } else {
       prompt.add_text("\n");
     }
   }
   if (options.add_generation_prompt) prompt.add_text("Assistant: ");
   return prompt;
-}
-
-Result<Prompt> make_prompt(ChatTemplateKind kind, const std::vector<ChatMessage>& messages,
-                           const ChatOptions& options) {
-  ERNIE_TRY_VOID(check_messages(messages));
-  return kind == ChatTemplateKind::kErnie45 ? ernie45_prompt(messages, options)
-                                            : thinking_prompt(messages, options);
 }
 
 }  // namespace
@@ -66,17 +58,18 @@ ChatTemplateKind detect_chat_template(const Tokenizer& tokenizer) {
                                               : ChatTemplateKind::kErnie45;
 }
 
+Result<Prompt> chat_prompt(ChatTemplateKind kind, const std::vector<ChatMessage>& messages,
+                           const ChatOptions& options) {
+  ERNIE_TRY_VOID(check_messages(messages));
+  return kind == ChatTemplateKind::kErnie45 ? ernie45_prompt(messages, options)
+                                            : thinking_prompt(messages, options);
+}
+
 Result<std::vector<TokenId>> encode_chat(const Tokenizer& tokenizer, ChatTemplateKind kind,
                                          const std::vector<ChatMessage>& messages,
                                          const ChatOptions& options) {
-  ERNIE_TRY(const Prompt prompt, make_prompt(kind, messages, options));
+  ERNIE_TRY(const Prompt prompt, chat_prompt(kind, messages, options));
   return prompt.encode(tokenizer);
-}
-
-Result<std::string> render_chat(ChatTemplateKind kind, const std::vector<ChatMessage>& messages,
-                                const ChatOptions& options) {
-  ERNIE_TRY(const Prompt prompt, make_prompt(kind, messages, options));
-  return prompt.text();
 }
 
 }  // namespace ernie

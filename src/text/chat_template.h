@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "text/tokenizer.h"
+#include "text/prompt.h"
 
 namespace ernie {
 
@@ -34,16 +34,16 @@ enum class ChatTemplateKind { kErnie45, kErnie45Thinking };
 /// Which template a tokenizer's vocabulary calls for: Thinking if it has `<|im_start|>`.
 ChatTemplateKind detect_chat_template(const Tokenizer& tokenizer);
 
-/// The ids of a conversation. The template's own markers become special tokens; message contents
+/// A conversation as the template renders it. An unknown role or an empty conversation is an error
+/// naming the message's index.
+Result<Prompt> chat_prompt(ChatTemplateKind kind, const std::vector<ChatMessage>& messages,
+                           const ChatOptions& options);
+
+/// Its ids. The template's own markers become special tokens; message contents
 /// are tokenised as plain text, so nothing a user writes can become a control token, and yet the
-/// ids are those of the rendered text wherever the contents hold no special token's text. An
-/// unknown role or an empty conversation is an error naming the message's index.
+/// ids are those of the rendered text wherever the contents hold no special token's text.
 Result<std::vector<TokenId>> encode_chat(const Tokenizer& tokenizer, ChatTemplateKind kind,
                                          const std::vector<ChatMessage>& messages,
                                          const ChatOptions& options);
-
-/// The rendered text, for display and tests.
-Result<std::string> render_chat(ChatTemplateKind kind, const std::vector<ChatMessage>& messages,
-                                const ChatOptions& options);
 
 }  // namespace ernie

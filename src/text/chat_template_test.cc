@@ -31,8 +31,8 @@ std::shared_ptr<const Tokenizer> thinking_tokenizer() {
 }
 
 std::string render(ChatTemplateKind kind, const Messages& messages, const ChatOptions& options) {
-  const auto text = render_chat(kind, messages, options);
-  return text ? *text : "error: " + text.error().message;
+  const auto prompt = chat_prompt(kind, messages, options);
+  return prompt ? prompt->text() : "error: " + prompt.error().message;
 }
 
 TEST(ChatTemplate, Ernie45) {

@@ -4,6 +4,7 @@
 
 #include "json/parse.h"
 #include "json/text.h"
+#include "text/end_ids.h"
 #include "text/python_json.h"
 
 namespace ernie {
@@ -12,7 +13,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kBegin = "<|im_start|>";
-constexpr std::string_view kEnd = "<|im_end|>";
 
 Result<json::object> parse_tool(const std::string& text, const std::string& where) {
   auto value = parse_json(text);
@@ -27,7 +27,7 @@ Result<json::object> parse_tool(const std::string& text, const std::string& wher
 }
 
 void add_end_of_turn(Prompt& prompt) {
-  prompt.add_control(kEnd);
+  prompt.add_control(end_of_turn(ChatTemplateKind::kErnie45Thinking));
   prompt.add_text("\n\n");
 }
 
