@@ -15,8 +15,6 @@
 
 namespace ernie {
 
-using ApiPrompt = UserPrompt;
-
 /// A request of the OpenAI API, before tokenisation. Types are checked; ranges are checked where
 /// they belong, by the engine's `validate`.
 struct ApiRequest {

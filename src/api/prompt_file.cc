@@ -2,6 +2,7 @@
 
 #include <boost/json/value_from.hpp>
 
+#include "api/line_id.h"
 #include "json/parse.h"
 #include "json/text.h"
 
@@ -10,17 +11,15 @@ namespace {
 
 namespace json = boost::json;
 
-void read_id(JsonFields& fields, std::string& id) {
+void read_id(JsonFields& fields, std::optional<LineId>& id) {
   const json::value* value = fields.find("id");
   if (value == nullptr) return;
-  if (!value->is_string() && !value->is_int64()) {
-    return fields.fail_type("id", *value, "a string or an integer");
-  }
-  id = json_text(*value);
+  id = line_id_from_json(*value);
+  if (!id) fields.fail_type("id", *value, "a string or an integer");
 }
 
 Result<ApiRequest> parse_prompt(const json::object& object, const PromptDefaults& defaults,
-                                std::string& id) {
+                                std::optional<LineId>& id) {
   ApiRequest request;
   request.params = defaults.params;
   JsonFields fields(object);
@@ -34,16 +33,11 @@ Result<ApiRequest> parse_prompt(const json::object& object, const PromptDefaults
   if (fields.find("logprobs") != nullptr)
     fields.read("logprobs", request.params.logprobs.emplace());
   ERNIE_TRY_VOID(fields.finish());
-  if (auto* text = std::get_if<std::string>(&request.prompt)) {
-    request.prompt = make_prompt(std::move(*text), defaults);
+  auto* text = std::get_if<std::string>(&request.prompt);
+  if (text != nullptr && defaults.chat) {
+    request.prompt = user_turn(std::move(*text), defaults.system);
   }
   return request;
-}
-
-/// An id that is already JSON, behind the same writer as everything else.
-json::value id_value(const std::string& id, int64_t otherwise) {
-  if (id.empty()) return otherwise;
-  return *parse_json(id);
 }
 
 json::object timings_json(const GenerationResult& result) {
@@ -75,18 +69,10 @@ PromptLine parse_prompt_line(std::string_view text, const PromptDefaults& defaul
   return line;
 }
 
-ApiPrompt make_prompt(std::string text, const PromptDefaults& defaults) {
-  if (!defaults.chat) return text;
-  std::vector<ChatMessage> messages;
-  if (!defaults.system.empty()) messages.push_back({"system", defaults.system, "", {}});
-  messages.push_back({"user", std::move(text), "", {}});
-  return messages;
-}
-
-json::object prompt_result(const std::string& id, int64_t line_number, const ApiRequest& request,
+json::object prompt_result(const LineId& id, const SamplingParams& params,
                            const GenerationResult& result, const Tokenizer* tokenizer,
                            bool with_token_ids) {
-  json::object line{{"id", id_value(id, line_number)},
+  json::object line{{"id", line_id_to_json(id)},
                     {"text", result.text},
                     {"num_prompt_tokens", result.num_prompt_tokens},
                     {"num_output_tokens", result.num_output_tokens}};
@@ -94,19 +80,19 @@ json::object prompt_result(const std::string& id, int64_t line_number, const Api
   line["finish_reason"] = json::string_view(finish_reason.data(), finish_reason.size());
   if (!result.stop_reason.empty()) line["stop_reason"] = result.stop_reason;
   if (with_token_ids) line["token_ids"] = json::value_from(result.token_ids);
-  if (request.params.logprobs) line["logprobs"] = logprobs_content(result.logprobs, tokenizer);
-  if (request.params.prompt_logprobs) {
+  if (params.logprobs) line["logprobs"] = logprobs_content(result.logprobs, tokenizer);
+  if (params.prompt_logprobs) {
     line["prompt_logprobs"] =
-        prompt_logprobs_json(result.prompt_logprobs, *request.params.prompt_logprobs, tokenizer);
+        prompt_logprobs_json(result.prompt_logprobs, *params.prompt_logprobs, tokenizer);
   }
   line["timings"] = timings_json(result);
   return line;
 }
 
-std::string prompt_error_line(const std::string& id, const Error& error, int64_t line_number) {
+std::string prompt_error_line(const LineId& id, const Error& error, int64_t line_number) {
   json::object object = error_object(error);
   object["message"] = fmt::format("line {}: {}", line_number, error.message);
-  return json_text(json::object{{"id", id_value(id, line_number)}, {"error", std::move(object)}});
+  return json_text(json::object{{"id", line_id_to_json(id)}, {"error", std::move(object)}});
 }
 
 }  // namespace ernie

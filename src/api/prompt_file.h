@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "api/openai_json.h"
+#include "receipt/receipt.h"
 
 namespace ernie {
 
@@ -20,20 +21,17 @@ struct PromptDefaults {
 /// One line of prompts.jsonl: `prompt` or `messages`, optionally `id` (a string or an integer) and
 /// sampling fields by their API names.
 struct PromptLine {
-  std::string id;  ///< as JSON text; empty if the line has none
+  std::optional<LineId> id;  ///< if the line has one
   std::optional<ApiRequest> request;
   Error error;  ///< without a request: why
 };
 PromptLine parse_prompt_line(std::string_view text, const PromptDefaults& defaults);
 
-/// A user's prompt as the model gets it: text, or with `chat` a conversation.
-ApiPrompt make_prompt(std::string text, const PromptDefaults& defaults);
-
-/// A line of results.jsonl. A row without an id has its line number as one.
-boost::json::object prompt_result(const std::string& id, int64_t line_number,
-                                  const ApiRequest& request, const GenerationResult& result,
-                                  const Tokenizer* tokenizer, bool with_token_ids);
+/// A line of results.jsonl. `id`: the row's, or its line number if it has none.
+boost::json::object prompt_result(const LineId& id, const SamplingParams& params,
+                                  const GenerationResult& result, const Tokenizer* tokenizer,
+                                  bool with_token_ids);
 /// The same for a row that has no result, as text without the newline.
-std::string prompt_error_line(const std::string& id, const Error& error, int64_t line_number);
+std::string prompt_error_line(const LineId& id, const Error& error, int64_t line_number);
 
 }  // namespace ernie

@@ -19,7 +19,7 @@ TEST(PromptLine, FieldsStandOverTheDefaults) {
   const PromptLine line = parse_prompt_line(
       R"({"id":"x\"","prompt":"p","temperature":0.5,"seed":3,"logprobs":0})", defaults);
   ASSERT_TRUE(line.request) << line.error.message;
-  EXPECT_EQ(line.id, R"("x\"")");
+  EXPECT_EQ(line.id, LineId("x\""));
   EXPECT_EQ(std::get<std::string>(line.request->prompt), "p");
   EXPECT_EQ(line.request->params.temperature, 0.5f);
   EXPECT_EQ(line.request->params.max_tokens, 99);
@@ -51,7 +51,7 @@ TEST(PromptLine, DefectsNameTheField) {
   EXPECT_TRUE(problem_of(R"({"prompt":"p","id":1.5})").starts_with("id: got 1.5"));
   EXPECT_TRUE(problem_of("[]").starts_with("got a list"));
   EXPECT_TRUE(problem_of("{").starts_with("not valid JSON"));
-  EXPECT_EQ(parse_prompt_line(R"({"id":7,"prompt":1})", {}).id, "7")
+  EXPECT_EQ(parse_prompt_line(R"({"id":7,"prompt":1})", {}).id, LineId(7))
       << "an error keeps the line's id";
 }
 
@@ -63,19 +63,19 @@ TEST(PromptLine, ResultLines) {
   result.num_prompt_tokens = 3;
   result.num_output_tokens = 2;
   result.timings = {0.5, 1, 2};
-  ApiRequest request;
-  EXPECT_EQ(json_text(prompt_result("", 8, request, result, nullptr, false)),
+  SamplingParams params;
+  EXPECT_EQ(json_text(prompt_result(int64_t{8}, params, result, nullptr, false)),
             R"({"id":8,"text":"t","num_prompt_tokens":3,"num_output_tokens":2,)"
             R"("finish_reason":"length","timings":{"queue_s":0.5,"first_token_s":1,"total_s":2}})");
   result.stop_reason = "s";
-  request.params.logprobs = 0;
-  request.params.prompt_logprobs = 0;
-  EXPECT_EQ(json_text(prompt_result("\"i\"", 8, request, result, nullptr, true)),
+  params.logprobs = 0;
+  params.prompt_logprobs = 0;
+  EXPECT_EQ(json_text(prompt_result("i", params, result, nullptr, true)),
             R"({"id":"i","text":"t","num_prompt_tokens":3,"num_output_tokens":2,)"
             R"("finish_reason":"length","stop_reason":"s","token_ids":[1,2],"logprobs":[],)"
             R"("prompt_logprobs":[null],)"
             R"("timings":{"queue_s":0.5,"first_token_s":1,"total_s":2}})");
-  EXPECT_EQ(prompt_error_line("", field_error(ErrorCode::kInvalidArgument, "n", "bad"), 4),
+  EXPECT_EQ(prompt_error_line(int64_t{4}, field_error(ErrorCode::kInvalidArgument, "n", "bad"), 4),
             R"({"id":4,"error":{"message":"line 4: n: bad","type":"BadRequestError",)"
             R"("param":"n","code":400}})");
 }

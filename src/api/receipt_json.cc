@@ -3,6 +3,7 @@
 #include <boost/json/value_from.hpp>
 #include <charconv>
 
+#include "api/line_id.h"
 #include "json/fields.h"
 #include "json/parse.h"
 
@@ -115,13 +116,11 @@ class RequiredFields {
   JsonFields fields_;
 };
 
-void read_id(RequiredFields& fields, std::variant<std::string, int64_t>& id) {
+void read_id(RequiredFields& fields, LineId& id) {
   const json::value* value = fields.require("id");
   if (value == nullptr) return;
-  if (value->is_string()) {
-    id = std::string(value->get_string());
-  } else if (value->is_int64()) {
-    id = value->get_int64();
+  if (auto read = line_id_from_json(*value)) {
+    id = *std::move(read);
   } else {
     fields.fields().fail_type("id", *value, "a string or an integer");
   }
@@ -180,7 +179,7 @@ json::object receipt_to_json(const Receipt& receipt) {
     row_digests.emplace_back(to_hex(token.row_digest));
   }
   return {{"version", kReceiptVersion},
-          {"id", std::visit([](const auto& id) { return json::value(id); }, receipt.id)},
+          {"id", line_id_to_json(receipt.id)},
           {"row", receipt.row},
           {"num_rows", receipt.num_rows},
           {"model", to_hex(receipt.model)},

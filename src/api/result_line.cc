@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/line_id.h"
 #include "api/prompt_file.h"
 #include "api/receipt_json.h"
 #include "json/parse.h"
@@ -28,14 +29,10 @@ Error no_result_line(std::string_view what) {
   return make_error(ErrorCode::kCorruptData, "no line of `run` or `run-batch`: {}", what);
 }
 
-Result<void> read_id(const json::value* id, ResultLine& line) {
-  if (id != nullptr && id->is_string()) {
-    line.id = std::string(id->get_string());
-  } else if (id != nullptr && id->is_int64()) {
-    line.id = id->get_int64();
-  } else {
-    return no_result_line("its id is neither a string nor an integer");
-  }
+Result<void> read_id(const json::value* value, ResultLine& line) {
+  auto id = value == nullptr ? std::nullopt : line_id_from_json(*value);
+  if (!id) return no_result_line("its id is neither a string nor an integer");
+  line.id = *std::move(id);
   return {};
 }
 
@@ -78,31 +75,36 @@ void take_receipt(ResultLine& line) {
   line.answer.erase(at);
 }
 
-std::optional<std::string> difference_at(const std::string& path, const json::value& got,
-                                         const json::value& recomputed);
+Difference difference(std::string path, const std::string& what) {
+  std::string text = path + ": " + what;
+  return {std::move(path), std::move(text)};
+}
 
-std::optional<std::string> difference_in(const std::string& path, const json::object& got,
-                                         const json::object& recomputed) {
+std::optional<Difference> difference_at(const std::string& path, const json::value& got,
+                                        const json::value& recomputed);
+
+std::optional<Difference> difference_in(const std::string& path, const json::object& got,
+                                        const json::object& recomputed) {
   const std::string prefix = path.empty() ? "" : path + ".";
   for (const auto& [key, value] : recomputed) {
     const std::string name = prefix + shown_key({key.data(), key.size()});
     const json::value* other = got.if_contains(key);
     if (other == nullptr) {
-      return fmt::format("{}: is not there, recomputed {}", name, brief(value));
+      return difference(name, fmt::format("is not there, recomputed {}", brief(value)));
     }
     if (auto found = difference_at(name, *other, value)) return found;
   }
   for (const auto& [key, value] : got) {
     if (!recomputed.contains(key)) {
-      return fmt::format("{}{}: got {}, recomputed nothing", prefix,
-                         shown_key({key.data(), key.size()}), brief(value));
+      return difference(prefix + shown_key({key.data(), key.size()}),
+                        fmt::format("got {}, recomputed nothing", brief(value)));
     }
   }
   return std::nullopt;
 }
 
-std::optional<std::string> difference_at(const std::string& path, const json::value& got,
-                                         const json::value& recomputed) {
+std::optional<Difference> difference_at(const std::string& path, const json::value& got,
+                                        const json::value& recomputed) {
   if (got == recomputed) return std::nullopt;
   if (got.is_object() && recomputed.is_object()) {
     return difference_in(path, got.get_object(), recomputed.get_object());
@@ -112,9 +114,9 @@ std::optional<std::string> difference_at(const std::string& path, const json::va
     for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
       if (auto found = difference_at(fmt::format("{}[{}]", path, i), a[i], b[i])) return found;
     }
-    return fmt::format("{}: got {} elements, recomputed {}", path, a.size(), b.size());
+    return difference(path, fmt::format("got {} elements, recomputed {}", a.size(), b.size()));
   }
-  return fmt::format("{}: got {}, recomputed {}", path, brief(got), brief(recomputed));
+  return difference(path, fmt::format("got {}, recomputed {}", brief(got), brief(recomputed)));
 }
 
 }  // namespace
@@ -129,21 +131,18 @@ Result<ResultLine> parse_result_line(std::string_view text) {
   return line;
 }
 
-std::string shown_id(const std::variant<std::string, int64_t>& id) {
-  return brief(std::visit([](const auto& x) { return json::value(x); }, id));
-}
+std::string shown_id(const LineId& id) { return brief(line_id_to_json(id)); }
 
 json::object rendered_answer(const ResultLine& line, const GenerationResult& result,
-                             const ApiPrompt& prompt, const Tokenizer* tokenizer) {
+                             const UserPrompt& prompt, const Tokenizer* tokenizer) {
+  const SamplingParams& params = line.receipt->params.sampling;
+  if (line.kind == ResultLine::Kind::kPrompt) {
+    return prompt_result(line.id, params, result, tokenizer, line.answer.contains("token_ids"));
+  }
   ApiRequest request;
   request.prompt = prompt;
   request.echo = line.receipt->params.echo;
-  request.params = line.receipt->params.sampling;
-  if (line.kind == ResultLine::Kind::kPrompt) {
-    const std::string id =
-        json_text(std::visit([](const auto& x) { return json::value(x); }, line.id));
-    return prompt_result(id, 0, request, result, tokenizer, line.answer.contains("token_ids"));
-  }
+  request.params = params;
   ResponseContext context;
   context.id = text_member(line.answer, "id");
   context.model = text_member(line.answer, "model");
@@ -166,8 +165,8 @@ std::optional<std::string_view> text_of(const ResultLine& line, const json::obje
   return std::string_view(text->get_string());
 }
 
-std::optional<std::string> first_difference(const json::object& got,
-                                            const json::object& recomputed) {
+std::optional<Difference> first_difference(const json::object& got,
+                                           const json::object& recomputed) {
   // Through the same text and back, so that a number is the same kind of number in both.
   json::value a = got, b = *parse_json(json_text(recomputed));
   a.get_object().erase("timings");

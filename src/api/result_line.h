@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "api/openai_json.h"
 #include "engine/generation_result.h"
@@ -17,8 +16,8 @@ namespace ernie {
 struct ResultLine {
   enum class Kind { kPrompt, kBatch };
   Kind kind = Kind::kPrompt;
-  std::variant<std::string, int64_t> id;  ///< the custom_id of a batch row
-  std::string batch_row_id;               ///< of a batch row: 32 hexadecimal digits
+  LineId id;                 ///< the custom_id of a batch row
+  std::string batch_row_id;  ///< of a batch row: 32 hexadecimal digits
   bool is_chat = false;
   bool has_answer = false;             ///< else it holds an error
   std::optional<Error> receipt_error;  ///< why its receipt cannot be read
@@ -30,19 +29,23 @@ struct ResultLine {
 Result<ResultLine> parse_result_line(std::string_view text);
 
 /// "id" as JSON.
-std::string shown_id(const std::variant<std::string, int64_t>& id);
+std::string shown_id(const LineId& id);
 
 /// The line's answer as it would have been written for this result. `prompt`: for an answer that
 /// repeats it.
 boost::json::object rendered_answer(const ResultLine& line, const GenerationResult& result,
-                                    const ApiPrompt& prompt, const Tokenizer* tokenizer);
+                                    const UserPrompt& prompt, const Tokenizer* tokenizer);
 
 /// The text of an answer; nothing if it has none where it should.
 std::optional<std::string_view> text_of(const ResultLine& line, const boost::json::object& answer);
 
-/// The first place where two answers differ, as "choices[0].text: got "a", recomputed "b"", times
-/// left aside.
-std::optional<std::string> first_difference(const boost::json::object& got,
-                                            const boost::json::object& recomputed);
+/// A place where two answers differ.
+struct Difference {
+  std::string path;  ///< choices[0].text
+  std::string text;  ///< choices[0].text: got "a", recomputed "b"
+};
+/// The first one, times left aside.
+std::optional<Difference> first_difference(const boost::json::object& got,
+                                           const boost::json::object& recomputed);
 
 }  // namespace ernie

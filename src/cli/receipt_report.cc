@@ -91,9 +91,8 @@ Section departures_section(const ReceiptRun& run) {
   Table table{.caption = {"Lines that depart", "不符的行"},
               .columns = {{{"line", "行"}, true}, {{"id"}}, {{"what departs", "不符内容"}}}};
   for (const DepartingLine& line : run.departing) {
-    table.rows.push_back({{std::to_string(line.line_number)},
-                          {line.id},
-                          {fmt::format("{}", fmt::join(line.findings, "; ")), Verdict::kFail}});
+    table.rows.push_back(
+        {{std::to_string(line.line_number)}, {line.id}, {joined(line.findings), Verdict::kFail}});
   }
   section.blocks.emplace_back(std::move(table));
   const auto num_left_out = run.counts.num_departing - static_cast<int64_t>(run.departing.size());
@@ -137,9 +136,10 @@ json::object receipts_to_json(const ReceiptRun& run, const report::Environment& 
   const ReceiptCounts& c = run.counts;
   json::array departing;
   for (const DepartingLine& line : run.departing) {
-    departing.push_back({{"line", line.line_number},
-                         {"id", line.id},
-                         {"findings", json::array(line.findings.begin(), line.findings.end())}});
+    json::array findings;
+    for (const Finding& finding : line.findings) findings.emplace_back(finding.text);
+    departing.push_back(
+        {{"line", line.line_number}, {"id", line.id}, {"findings", std::move(findings)}});
   }
   json::object kinds;
   for (const auto& [kind, count] : run.kinds) kinds[kind] = count;

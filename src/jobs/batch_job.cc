@@ -138,7 +138,8 @@ class BatchJob : public GenerationJob {
     Row& running = running_[row];
     if (line.request->echo) running.prompt_ids = request->prompt_ids;
     if (options_.receipts) {
-      running.receipt = start_receipt(options_.receipts->common, *line.request, *request);
+      running.receipt = start_receipt(options_.receipts->common, *request,
+                                      line.request->params.prompt_logprobs, line.request->echo);
       running.receipt->id = *line.custom_id;
       running.receipt->row = row + 1;
       running.receipt->num_rows = journal_.num_rows();

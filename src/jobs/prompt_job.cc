@@ -23,14 +23,10 @@ namespace json = boost::json;
 
 constexpr int64_t kMaxRowsAhead = 1024;
 
-/// Completes the receipt, which takes the id from the line, and puts it there.
-void add_receipt(Receipt& receipt, const GenerationResult& result, json::object& line) {
-  const json::value& id = line.at("id");
-  if (id.is_string()) {
-    receipt.id = std::string(id.get_string());
-  } else {
-    receipt.id = id.as_int64();
-  }
+/// Completes the receipt of an answer and puts it into its line.
+void add_receipt(Receipt& receipt, const LineId& id, const GenerationResult& result,
+                 json::object& line) {
+  receipt.id = id;
   finish_receipt(receipt, result, line.at("text").as_string());
   line[kReceiptKey] = receipt_to_json(receipt);
 }
@@ -79,7 +75,7 @@ class PromptJob : public GenerationJob {
     progress_.add_rows(1);
     if (!result) {
       ++num_failed_;
-      return output_.put(row, prompt_error_line(done.line.id, result.error(), done.line_number));
+      return output_.put(row, prompt_error_line(done.id(), result.error(), done.line_number));
     }
     return output_.put(row, result_line(done, *result));
   }
@@ -94,12 +90,14 @@ class PromptJob : public GenerationJob {
     int64_t line_number = 0;
     PromptLine line;
     std::shared_ptr<Receipt> receipt;  // only if asked for
+
+    LineId id() const { return line.id.value_or(line_number); }
   };
 
   std::string result_line(const Row& row, const GenerationResult& result) const {
-    json::object line = prompt_result(row.line.id, row.line_number, *row.line.request, result,
+    json::object line = prompt_result(row.id(), row.line.request->params, result,
                                       loaded_.tokenizer.get(), options_.token_ids);
-    if (row.receipt != nullptr) add_receipt(*row.receipt, result, line);
+    if (row.receipt != nullptr) add_receipt(*row.receipt, row.id(), result, line);
     return json_text(line);
   }
 
@@ -117,7 +115,8 @@ class PromptJob : public GenerationJob {
     ERNIE_TRY(GenerationRequest generation,
               to_generation_request(request, loaded_.tokenizer.get(), loaded_.chat_template));
     if (options_.receipts) {
-      row.receipt = start_receipt(options_.receipts->common, request, generation);
+      row.receipt = start_receipt(options_.receipts->common, generation,
+                                  request.params.prompt_logprobs, request.echo);
       row.receipt->row = next_row_;
       row.receipt->num_rows = progress_.state().num_total;
     }
@@ -229,16 +228,17 @@ Result<bool> run_prompt_file(LoadedEngine loaded, const PromptOptions& options,
 
 Result<void> run_prompt(LoadedEngine loaded, const PromptOptions& options,
                         const Interrupt& interrupt) {
-  ApiRequest request;
-  request.params = options.params;
-  request.params.seed = options.seed;
-  request.prompt = make_prompt(options.prompt, {options.params, options.chat, options.system});
+  SamplingParams params = options.params;
+  params.seed = options.seed;
+  const UserPrompt prompt =
+      options.chat ? user_turn(options.prompt, options.system) : UserPrompt(options.prompt);
   ERNIE_TRY(GenerationRequest generation,
-            to_generation_request(request, loaded.tokenizer.get(), loaded.chat_template));
+            to_generation_request(prompt, params, loaded.tokenizer.get(), loaded.chat_template));
   std::shared_ptr<Receipt> receipt;
   FileHandle line_file;
   if (options.receipts) {
-    receipt = start_receipt(options.receipts->common, request, generation);
+    receipt =
+        start_receipt(options.receipts->common, generation, params.prompt_logprobs, /*echo=*/false);
     receipt->row = receipt->num_rows = 1;
     ERNIE_TRY(line_file, open_output(options));
     ERNIE_TRY_VOID(write_manifest_beside(options));
@@ -254,8 +254,9 @@ Result<void> run_prompt(LoadedEngine loaded, const PromptOptions& options,
   log_prompt_statistics(result);
   if (interrupt.raised()) return Error{ErrorCode::kCancelled, "interrupted"};
   if (receipt == nullptr) return {};
-  json::object line = prompt_result("", 1, request, result, loaded.tokenizer.get(), false);
-  add_receipt(*receipt, result, line);
+  const LineId id_of_line = int64_t{1};
+  json::object line = prompt_result(id_of_line, params, result, loaded.tokenizer.get(), false);
+  add_receipt(*receipt, id_of_line, result, line);
   return line_file.write_all(json_text(line) + "\n");
 }
 

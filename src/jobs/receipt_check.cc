@@ -8,21 +8,26 @@
 #include "api/batch_file.h"
 #include "api/prompt_file.h"
 #include "api/receipt_json.h"
-#include "json/parse.h"
 #include "json/text.h"
 
 namespace ernie {
 namespace {
 
-std::string model_finding(const Receipt& receipt, const OwnModel& own) {
+/// "choices" of "choices[0].text"; nothing of a key that is no name.
+std::string first_name(std::string_view path) {
+  std::string name(path.substr(0, path.find_first_of(".[")));
+  return name.find('"') == std::string::npos ? name : "";
+}
+
+Finding model_finding(const Receipt& receipt, const OwnModel& own) {
   if (own.recorded && model_digest(*own.recorded) == receipt.model) {
-    return fmt::format("model: {}", fmt::join(differences(own.manifest, *own.recorded), "; "));
+    return departs("model", "{}", fmt::join(differences(own.manifest, *own.recorded), "; "));
   }
-  return fmt::format("model: got the digest {}…, this model has {}…; {}",
-                     to_hex(std::span(receipt.model).first<8>()),
-                     to_hex(std::span(own.common.model).first<8>()),
-                     own.recorded ? "the manifest beside the results is that of another model"
-                                  : "without a manifest beside the results no tensor can be named");
+  return departs("model", "got the digest {}…, this model has {}…; {}",
+                 to_hex(std::span(receipt.model).first<8>()),
+                 to_hex(std::span(own.common.model).first<8>()),
+                 own.recorded ? "the manifest beside the results is that of another model"
+                              : "without a manifest beside the results no tensor can be named");
 }
 
 std::string shown_logit(uint32_t bits) {
@@ -60,18 +65,18 @@ std::optional<std::string> token_difference(const std::vector<TokenRecord>& got,
 void compare_texts(const char* name, const std::string& got, std::string_view recomputed,
                    Findings& findings) {
   if (got == recomputed) return;
-  findings.push_back(fmt::format(
-      "{}: got {}, recomputed {}", name, brief(boost::json::value(got)),
+  findings.push_back(departs(
+      name, "got {}, recomputed {}", brief(boost::json::value(got)),
       brief(boost::json::value(boost::json::string_view(recomputed.data(), recomputed.size())))));
 }
 
 /// The answer written anew. If it repeats a prompt that only its ids are known of, the text may or
 /// may not have its special tokens: the form that fits is taken.
 boost::json::object render(const ResultLine& line, const GenerationResult& result,
-                           const ApiPrompt* prompt, const Tokenizer* tokenizer) {
+                           const UserPrompt* prompt, const Tokenizer* tokenizer) {
   const std::vector<TokenId>& ids = line.receipt->prompt_ids;
   if (prompt != nullptr || !line.receipt->params.echo || tokenizer == nullptr) {
-    return rendered_answer(line, result, prompt == nullptr ? ApiPrompt(ids) : *prompt, tokenizer);
+    return rendered_answer(line, result, prompt == nullptr ? UserPrompt(ids) : *prompt, tokenizer);
   }
   auto answer = rendered_answer(line, result, tokenizer->decode(ids, true), tokenizer);
   if (text_of(line, answer) == text_of(line, line.answer)) return answer;
@@ -81,7 +86,7 @@ boost::json::object render(const ResultLine& line, const GenerationResult& resul
 void check_answer_text(const ResultLine& line, Findings& findings) {
   const auto text = text_of(line, line.answer);
   if (text && sha256(std::as_bytes(std::span(*text))) == line.receipt->text) return;
-  findings.emplace_back("text: not the one that the receipt was made for");
+  findings.push_back(departs("text", "not the one that the receipt was made for"));
 }
 
 /// The seed of a batch request that gives none.
@@ -94,10 +99,17 @@ std::optional<uint64_t> seed_of_row(const std::string& batch_row_id) {
   return seed;
 }
 
+/// What a line leaves open was decided by flags of the run. No flag sets stop_token_ids: those of a
+/// receipt are the line's own and the chat template's.
+SamplingParams flag_params(SamplingParams of_receipt) {
+  of_receipt.stop_token_ids.clear();
+  return of_receipt;
+}
+
 /// The request of an input line, its id checked, with seeds as the job chose them.
 Result<ApiRequest> input_request(const ResultLine& line, std::string_view input,
                                  const InputRules& rules, Findings& findings) {
-  std::variant<std::string, int64_t> id = line.id;
+  LineId id = line.id;
   std::optional<ApiRequest> request;
   Error error;
   if (line.kind == ResultLine::Kind::kBatch) {
@@ -109,20 +121,14 @@ Result<ApiRequest> input_request(const ResultLine& line, std::string_view input,
     const auto seed = seed_of_row(line.batch_row_id);
     if (request && !request->has_seed && seed) request->params.seed = *seed;
   } else {
-    // What a line leaves open was decided by flags of the run; there is none for these ids.
-    PromptDefaults defaults{line.receipt->params.sampling, rules.chat, rules.system};
-    defaults.params.stop_token_ids.clear();
-    PromptLine parsed = parse_prompt_line(input, defaults);
-    if (!parsed.id.empty()) {
-      const auto value = *parse_json(parsed.id);
-      id = value.is_string() ? decltype(id)(std::string(value.get_string())) : value.as_int64();
-    }
+    PromptLine parsed = parse_prompt_line(
+        input, {flag_params(line.receipt->params.sampling), rules.chat, rules.system});
+    if (parsed.id) id = *parsed.id;
     request = std::move(parsed.request);
     error = parsed.error;
   }
   if (id != line.id) {
-    findings.push_back(
-        fmt::format("id: got {}, the input has {}", shown_id(line.id), shown_id(id)));
+    findings.push_back(departs("id", "got {}, the input has {}", shown_id(line.id), shown_id(id)));
   }
   if (!request) return error;
   return *std::move(request);
@@ -135,31 +141,39 @@ void compare_prompts(const std::vector<TokenId>& got, const std::vector<TokenId>
   const auto shown = [](auto at, auto end) {
     return at == end ? std::string("the end") : fmt::format("id {}", *at);
   };
-  findings.push_back(fmt::format("prompt: token {}: got {}, the input has {}", a - got.begin(),
-                                 shown(a, got.end()), shown(b, input.end())));
+  findings.push_back(departs("prompt", "token {}: got {}, the input has {}", a - got.begin(),
+                             shown(a, got.end()), shown(b, input.end())));
 }
 
 }  // namespace
+
+Finding finding_of(const Error& error) { return {first_name(error.field), error.message}; }
+
+std::string joined(const Findings& findings) {
+  std::string text;
+  for (const Finding& finding : findings) text += (text.empty() ? "" : "; ") + finding.text;
+  return text;
+}
 
 Findings check_receipt(const ResultLine& line, const OwnModel& own) {
   const Receipt& receipt = *line.receipt;
   Findings findings;
   const auto broken = broken_item(receipt);
   if (broken && *broken != "head") {
-    findings.push_back(*broken + ": changed after the receipt was made");
+    findings.push_back(departs(*broken, "changed after the receipt was made"));
   }
-  if (!line.has_answer) findings.emplace_back("answer: there is none, but a receipt");
+  if (!line.has_answer) findings.push_back(departs("answer", "there is none, but a receipt"));
   if (receipt.id != line.id) {
-    findings.push_back(fmt::format("id: the line is {}, its receipt is that of {}",
-                                   shown_id(line.id), shown_id(receipt.id)));
+    findings.push_back(departs("id", "the line is {}, its receipt is that of {}", shown_id(line.id),
+                               shown_id(receipt.id)));
   }
   if (receipt.model != own.common.model) findings.push_back(model_finding(receipt, own));
   if (receipt.tokenizer != own.common.tokenizer) {
-    findings.emplace_back("tokenizer: this one gives other texts for the ids");
+    findings.push_back(departs("tokenizer", "this one gives other texts for the ids"));
   }
   if (receipt.numerics != own.common.numerics) {
     findings.push_back(
-        fmt::format("numerics: got \"{}\", this is \"{}\"", receipt.numerics, own.common.numerics));
+        departs("numerics", "got \"{}\", this is \"{}\"", receipt.numerics, own.common.numerics));
   }
   return findings;
 }
@@ -185,45 +199,46 @@ Result<GenerationRequest> repeated_request(const ResultLine& line) {
 }
 
 Findings check_answer(const ResultLine& line, const GenerationResult& result,
-                      const std::vector<TokenRecord>& tokens, const ApiPrompt* prompt,
+                      const std::vector<TokenRecord>& tokens, const UserPrompt* prompt,
                       const Tokenizer* tokenizer) {
   const Receipt& receipt = *line.receipt;
   Findings findings;
-  if (auto difference = token_difference(receipt.tokens, tokens)) return {*std::move(difference)};
+  if (auto difference = token_difference(receipt.tokens, tokens)) {
+    return {{"token", *std::move(difference)}};
+  }
   compare_texts("finish_reason", receipt.finish_reason, finish_reason_name(result.finish_reason),
                 findings);
   compare_texts("stop_reason", receipt.stop_reason, result.stop_reason, findings);
   auto difference = first_difference(line.answer, render(line, result, prompt, tokenizer));
   if (difference) {
-    findings.push_back(*std::move(difference));
+    findings.push_back({first_name(difference->path), std::move(difference->text)});
   } else {
     check_answer_text(line, findings);
   }
   if (findings.empty() && broken_item(receipt) == "head") {
-    findings.emplace_back("head: not the end of the chain over this receipt");
+    findings.push_back(departs("head", "not the end of the chain over this receipt"));
   }
   return findings;
 }
 
 Findings check_input(const ResultLine& line, std::string_view input, const InputRules& rules,
-                     std::optional<ApiPrompt>& prompt) {
+                     std::optional<UserPrompt>& prompt) {
   Findings findings;
   auto request = input_request(line, input, rules, findings);
   if (!request) {
-    findings.push_back("input: no answer was possible: " + request.error().message);
+    findings.push_back(departs("input", "no answer was possible: {}", request.error().message));
     return findings;
   }
   const auto generation = to_generation_request(*request, rules.tokenizer, rules.chat_template);
   if (!generation) {
-    findings.push_back("input: " + generation.error().message);
+    findings.push_back(departs("input", "{}", generation.error().message));
     return findings;
   }
   ReceiptParams params{generation->params, request->echo, line.receipt->params.max_model_len};
   params.sampling.prompt_logprobs = request->params.prompt_logprobs;
   for (const std::string& name : differing_fields(line.receipt->params, params)) {
-    findings.push_back(fmt::format("{}: got {}, the input has {}", name,
-                                   shown_field(line.receipt->params, name),
-                                   shown_field(params, name)));
+    findings.push_back(departs(name, "got {}, the input has {}",
+                               shown_field(line.receipt->params, name), shown_field(params, name)));
   }
   compare_prompts(line.receipt->prompt_ids, generation->prompt_ids, findings);
   prompt = std::move(request->prompt);

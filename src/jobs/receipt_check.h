@@ -1,7 +1,7 @@
 #pragma once
 
 /// Where a receipt departs from its line, from this model, from the job's input, and from what was
-/// computed again. Each finding is one phrase that begins with what departs: "temperature: …".
+/// computed again.
 
 #include <string>
 #include <vector>
@@ -12,7 +12,23 @@
 
 namespace ernie {
 
-using Findings = std::vector<std::string>;
+struct Finding {
+  std::string what;  ///< departs, without which one: "token", "choices", "top_k"; "": the line
+  std::string text;  ///< one phrase, which begins with it
+};
+using Findings = std::vector<Finding>;
+
+/// "WHAT: " and the text.
+template <typename... Args>
+Finding departs(std::string what, fmt::format_string<Args...> format, Args&&... args) {
+  std::string text = what + ": " + fmt::format(format, std::forward<Args>(args)...);
+  return {std::move(what), std::move(text)};
+}
+
+/// What an error says of the line that it came from.
+Finding finding_of(const Error& error);
+/// "a; b"
+std::string joined(const Findings& findings);
 
 /// What the verifying process has of its own.
 struct OwnModel {
@@ -31,7 +47,7 @@ Result<GenerationRequest> repeated_request(const ResultLine& line);
 /// The receipt and the line against what was computed again. `prompt`: of the job's input, for an
 /// answer that repeats it; null: unknown.
 Findings check_answer(const ResultLine& line, const GenerationResult& result,
-                      const std::vector<TokenRecord>& tokens, const ApiPrompt* prompt,
+                      const std::vector<TokenRecord>& tokens, const UserPrompt* prompt,
                       const Tokenizer* tokenizer);
 
 /// How a line of a job's input becomes a request.
@@ -44,6 +60,6 @@ struct InputRules {
 
 /// The receipt against the input line that its answer is for. Sets `prompt` if there is one.
 Findings check_input(const ResultLine& line, std::string_view input, const InputRules& rules,
-                     std::optional<ApiPrompt>& prompt);
+                     std::optional<UserPrompt>& prompt);
 
 }  // namespace ernie

@@ -48,24 +48,24 @@ Result<std::optional<GenerationRequest>> ReceiptReplay::start(const LineReader::
                                                               int64_t row_index) {
   Row& row = running_[row_index];
   row.line_number = line.number;
-  const auto fail = [&row](std::string finding) {
+  const auto fail = [&row](Finding finding) {
     row.findings.push_back(std::move(finding));
     return std::optional<GenerationRequest>();
   };
-  if (line.too_long) return fail(fmt::format("longer than {} bytes", kMaxResultLineBytes));
+  if (line.too_long) return fail({"", fmt::format("longer than {} bytes", kMaxResultLineBytes)});
   auto parsed = parse_result_line(line.text);
-  if (!parsed) return fail(parsed.error().message);
+  if (!parsed) return fail(finding_of(parsed.error()));
   row.line = *std::move(parsed);
-  if (row.line.receipt_error) return fail(row.line.receipt_error->message);
+  if (row.line.receipt_error) return fail(finding_of(*row.line.receipt_error));
   if (!row.line.receipt) {
-    return row.line.has_answer ? fail("receipt: there is none") : std::nullopt;
+    return row.line.has_answer ? fail(departs("receipt", "there is none")) : std::nullopt;
   }
   ++run_.counts.num_receipts;
   row.findings = check_receipt(row.line, own_);
   check_place(row);
   ERNIE_TRY_VOID(check_against_input(row));
   auto request = repeated_request(row.line);
-  if (!request) return fail(request.error().message);
+  if (!request) return fail(finding_of(request.error()));
   request->on_token = [&row](TokenId id, std::span<const float> logits) {
     row.tokens.push_back(make_token_record(id, logits));
   };
@@ -77,9 +77,10 @@ void ReceiptReplay::check_place(Row& row) {
   num_rows_of_job_ = std::max(num_rows_of_job_, receipt.num_rows);
   if (files_.is_part || receipt.row == next_row_) return;
   row.findings.push_back(
-      fmt::format("row: the receipt is that of row {}, but stands in row {}: rows are missing, "
-                  "added or in another order",
-                  receipt.row, next_row_));
+      departs("row",
+              "the receipt is that of row {}, but stands in row {}: rows are missing, added or in "
+              "another order",
+              receipt.row, next_row_));
 }
 
 Result<void> ReceiptReplay::check_against_input(Row& row) {
@@ -87,13 +88,13 @@ Result<void> ReceiptReplay::check_against_input(Row& row) {
   const int64_t wanted = row.line.receipt->row;
   if (wanted < input_row_) {
     row.findings.push_back(
-        fmt::format("input: row {} was passed already: rows are not in the input's order", wanted));
+        departs("input", "row {} was passed already: rows are not in the input's order", wanted));
     return {};
   }
   while (input_row_ < wanted) {
     ERNIE_TRY(const auto line, files_.input->next());
     if (!line) {
-      row.findings.push_back(fmt::format("input: has no row {}", wanted));
+      row.findings.push_back(departs("input", "has no row {}", wanted));
       return {};
     }
     ++input_row_;
@@ -119,14 +120,14 @@ void ReceiptReplay::try_canary(const Row& row, const GenerationResult& result) {
   changed.line.receipt->tokens[token].logit_bits ^= 1;
   const Findings found = check_again(changed, result);
   run_.canary = ReceiptCanary{row.line_number, static_cast<int64_t>(token),
-                              found.empty() ? std::string() : found.front()};
+                              found.empty() ? std::string() : found.front().text};
 }
 
 Result<void> ReceiptReplay::finished(int64_t row, Result<GenerationResult> result) {
   auto node = running_.extract(row);
   Row& done = node.mapped();
   if (!result) {
-    done.findings.push_back("cannot be computed again: " + result.error().message);
+    done.findings.push_back({"", "cannot be computed again: " + result.error().message});
   } else {
     const Findings findings = check_again(done, *result);
     done.findings.insert(done.findings.end(), findings.begin(), findings.end());
@@ -154,7 +155,7 @@ Result<void> ReceiptReplay::put_verdict(int64_t row, const Row& done) {
   const std::string name = fmt::format("line {}{}", done.line_number, is_known ? ", " + id : "");
   if (!done.findings.empty()) {
     add_departing(run_, {done.line_number, id, done.findings});
-    return put_line(row, fmt::format("{}: departs: {}", name, fmt::join(done.findings, "; ")));
+    return put_line(row, fmt::format("{}: departs: {}", name, joined(done.findings)));
   }
   if (!done.line.receipt) {
     ++run_.counts.num_without_answer;

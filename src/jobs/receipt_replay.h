@@ -48,7 +48,7 @@ class ReceiptReplay : public GenerationJob {
   struct Row {
     int64_t line_number = 0;
     ResultLine line;
-    std::optional<ApiPrompt> prompt;
+    std::optional<UserPrompt> prompt;
     std::vector<TokenRecord> tokens;
     Findings findings;
   };

@@ -1,7 +1,6 @@
 #include "jobs/receipt_run.h"
 
 #include <algorithm>
-#include <cctype>
 #include <set>
 
 namespace ernie {
@@ -11,23 +10,12 @@ bool ReceiptRun::passed() const {
          (!canary || !canary->finding.empty());
 }
 
-std::string kind_of_finding(const std::string& finding) {
-  const auto is_name = [](char c) {
-    return std::isalpha(static_cast<unsigned char>(c)) || c == '_';
-  };
-  const auto end = std::ranges::find_if_not(finding, is_name);
-  const std::string name(finding.begin(), end);
-  const std::string_view rest(end, finding.end());
-  const bool is_counted =
-      rest.size() > 1 && rest[0] == ' ' && std::isdigit(static_cast<unsigned char>(rest[1]));
-  const bool is_field = rest.starts_with(':') || rest.starts_with('[') || rest.starts_with('.');
-  return !name.empty() && (is_counted || is_field) ? name : "line";
-}
-
 void add_departing(ReceiptRun& run, DepartingLine line) {
   ++run.counts.num_departing;
   std::set<std::string> kinds;
-  for (const std::string& finding : line.findings) kinds.insert(kind_of_finding(finding));
+  for (const Finding& finding : line.findings) {
+    kinds.insert(finding.what.empty() ? "line" : finding.what);
+  }
   for (const std::string& kind : kinds) ++run.kinds[kind];
   // They come as they are computed; those that come first in the file are kept.
   const auto place =

@@ -37,8 +37,8 @@ struct ReceiptCanary {
 struct ReceiptRun {
   ReceiptCounts counts;
   std::vector<DepartingLine> departing;  ///< the first kMaxListedLines of them, by line
-  std::map<std::string, int64_t> kinds;  ///< of departures: in how many lines
-  Findings of_file;                      ///< what is wrong with the file as a whole
+  std::map<std::string, int64_t> kinds;  ///< what departs, or "line": in how many of them
+  std::vector<std::string> of_file;      ///< what is wrong with the file as a whole
   std::optional<ReceiptCanary> canary;   ///< absent if no answer with a token held
   double seconds = 0;
 
@@ -51,9 +51,5 @@ inline constexpr size_t kMaxListedLines = 1000;
 
 /// Counts a line that departs, and keeps it if it is among the first.
 void add_departing(ReceiptRun& run, DepartingLine line);
-
-/// What departs, without which one: "token" of "token 2: …", "choices" of "choices[0].text: …";
-/// "line" if it is no part of the receipt or the answer.
-std::string kind_of_finding(const std::string& finding);
 
 }  // namespace ernie

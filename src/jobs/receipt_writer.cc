@@ -31,15 +31,14 @@ Result<void> write_manifest(const JobReceipts& receipts, const std::string& resu
 
 std::string manifest_path(const std::string& results) { return results + ".model.json"; }
 
-std::shared_ptr<Receipt> start_receipt(const Receipt& common, const ApiRequest& request,
-                                       GenerationRequest& generation) {
+std::shared_ptr<Receipt> start_receipt(const Receipt& common, GenerationRequest& request,
+                                       std::optional<int32_t> prompt_logprobs, bool echo) {
   auto receipt = std::make_shared<Receipt>(common);
-  receipt->params.sampling = generation.params;
-  // As asked for: what an echo adds to it follows from the rest.
-  receipt->params.sampling.prompt_logprobs = request.params.prompt_logprobs;
-  receipt->params.echo = request.echo;
-  receipt->prompt_ids = generation.prompt_ids;
-  generation.on_token = [receipt](TokenId token_id, std::span<const float> logits) {
+  receipt->params.sampling = request.params;
+  receipt->params.sampling.prompt_logprobs = prompt_logprobs;
+  receipt->params.echo = echo;
+  receipt->prompt_ids = request.prompt_ids;
+  request.on_token = [receipt](TokenId token_id, std::span<const float> logits) {
     receipt->tokens.push_back(make_token_record(token_id, logits));
   };
   return receipt;

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "api/openai_json.h"
+#include "engine/generation_result.h"
 #include "jobs/load_engine.h"
 #include "receipt/model_manifest.h"
 #include "receipt/receipt.h"
@@ -29,9 +29,9 @@ std::string manifest_path(const std::string& results);
 Result<void> write_manifest(const JobReceipts& receipts, const std::string& results);
 
 /// A copy of `common` with what the request asks for; the request's tokens will be added to it as
-/// they are chosen.
-std::shared_ptr<Receipt> start_receipt(const Receipt& common, const ApiRequest& request,
-                                       GenerationRequest& generation);
+/// they are chosen. `prompt_logprobs`: as asked for, without what an echo adds to it.
+std::shared_ptr<Receipt> start_receipt(const Receipt& common, GenerationRequest& request,
+                                       std::optional<int32_t> prompt_logprobs, bool echo);
 
 /// Completes a receipt whose tokens are there. `text`: as it stands in the result line.
 void finish_receipt(Receipt& receipt, const GenerationResult& result, std::string_view text);

@@ -62,9 +62,11 @@ void for_each_field(Params& params, Visit&& visit) {
   visit("max_model_len", params.max_model_len);
 }
 
+/// What names a line of a file: a custom_id, or the id of a prompt.
+using LineId = std::variant<std::string, int64_t>;
+
 struct Receipt {
-  /// Of the line that it stands in: a custom_id, or the id of a prompt.
-  std::variant<std::string, int64_t> id;
+  LineId id;             ///< of the line that it stands in
   int64_t row = 0;       ///< from 1, in the file of the job
   int64_t num_rows = 0;  ///< of that file; 0: not known when the job began
   Digest model{};

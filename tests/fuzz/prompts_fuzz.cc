@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "api/line_id.h"
 #include "api/prompt_file.h"
 #include "json/parse.h"
 #include "json/text.h"
@@ -15,11 +16,12 @@ void expect(bool condition) {
   if (!condition) std::abort();
 }
 
+ernie::LineId id_of(const ernie::PromptLine& line) { return line.id.value_or(int64_t{1}); }
+
 void check_id(const ernie::PromptLine& line, const std::string& written) {
   const auto row = ernie::parse_json(written);
   expect(row.has_value());
-  const std::string expected = line.id.empty() ? "1" : line.id;
-  expect(ernie::json_text(row->at("id")) == expected);
+  expect(ernie::line_id_from_json(row->at("id")) == id_of(line));
 }
 
 }  // namespace
@@ -31,12 +33,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const ernie::PromptLine line = ernie::parse_prompt_line(text, defaults);
   if (!line.request) {
     expect(!line.error.message.empty() && line.error.message.find('\n') == std::string::npos);
-    check_id(line, ernie::prompt_error_line(line.id, line.error, 1));
+    check_id(line, ernie::prompt_error_line(id_of(line), line.error, 1));
     return 0;
   }
   ernie::GenerationResult result;
   result.text = "x";
-  check_id(line, ernie::json_text(
-                     ernie::prompt_result(line.id, 1, *line.request, result, nullptr, true)));
+  check_id(line, ernie::json_text(ernie::prompt_result(id_of(line), line.request->params, result,
+                                                       nullptr, true)));
   return 0;
 }
