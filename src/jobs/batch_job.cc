@@ -1,11 +1,9 @@
 #include "jobs/batch_job.h"
 
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <boost/unordered/unordered_flat_set.hpp>
-#include <charconv>
 #include <filesystem>
 #include <unordered_map>
 
@@ -20,8 +18,6 @@
 namespace ernie {
 namespace {
 
-constexpr std::string_view kMaxModelLen = "max-model-len=";
-
 std::string journal_path(const std::string& output) { return output + ".journal"; }
 
 JobFingerprint make_fingerprint(const LoadedEngine& loaded, const BatchOptions& options,
@@ -29,14 +25,15 @@ JobFingerprint make_fingerprint(const LoadedEngine& loaded, const BatchOptions& 
   JobFingerprint job;
   job.input = fmt::format("{} bytes, checksum {:016x}", input.num_bytes, input.checksum);
   job.model = loaded.identity;
-  job.settings = fmt::format("{}{} seed={} names={} any-model={}", kMaxModelLen, max_model_len,
-                             options.seed, fmt::join(options.model_names, ","), options.any_model);
-  if (options.receipts) job.settings += " receipts=" + to_hex(options.receipts->common.model);
+  job.max_model_len = max_model_len;
+  job.flags = fmt::format("seed={} names={} any-model={}", options.seed,
+                          fmt::join(options.model_names, ","), options.any_model);
+  if (options.receipts) job.flags += " receipts=" + to_hex(options.receipts->common.model);
   return job;
 }
 
 std::string to_text(const JobFingerprint& job) {
-  return fmt::format("{}\n{}\n{}", job.input, job.model, job.settings);
+  return fmt::format("{}\n{}\n{}", job.input, job.model, job.settings());
 }
 
 /// The custom ids seen so far, 128 bits of each.
@@ -271,17 +268,7 @@ Result<void> compute_rows(LoadedEngine& loaded, const BatchOptions& options, con
 }  // namespace
 
 int64_t max_model_len_of_journal(const std::string& output) {
-  constexpr size_t kMaxHeaderBytes = 65536;
-  const auto file = FileHandle::open(journal_path(output), O_RDONLY);
-  if (!file) return 0;
-  const auto head = file->read_text_at(0, kMaxHeaderBytes);
-  if (!head) return 0;
-  const std::string_view line = std::string_view(*head).substr(0, head->find('\n'));
-  const size_t at = line.find(kMaxModelLen);
-  if (at == std::string_view::npos) return 0;
-  int64_t max_model_len = 0;
-  std::from_chars(line.data() + at + kMaxModelLen.size(), line.data() + line.size(), max_model_len);
-  return std::max<int64_t>(max_model_len, 0);
+  return std::max<int64_t>(BatchJournal::max_model_len(journal_path(output)).value_or(0), 0);
 }
 
 Result<bool> run_batch_job(LoadedEngine loaded, const BatchOptions& options,

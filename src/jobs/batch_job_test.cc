@@ -7,6 +7,7 @@
 #include "base/atomic_file.h"
 #include "base/file.h"
 #include "fake_engine.h"
+#include "jobs/batch_journal.h"
 
 namespace ernie {
 namespace {
@@ -139,14 +140,21 @@ TEST_F(BatchJobTest, AnotherModelIsAnotherJob) {
 }
 
 TEST_F(BatchJobTest, TheJournalTellsTheContextLength) {
+  const std::string path = options_.output + ".journal";
   EXPECT_EQ(max_model_len_of_journal(options_.output), 0);
-  for (const auto& [contents, expected] : {std::pair{"x\ty\tmax-model-len=512 seed=0\t1\n", 512},
-                                           {"", 0},
-                                           {"max-model-len=", 0},
-                                           {"x\nmax-model-len=7", 0},
-                                           {"max-model-len=-7\n", 0}}) {
-    ASSERT_TRUE(write_file_atomically(options_.output + ".journal", contents));
-    EXPECT_EQ(max_model_len_of_journal(options_.output), expected) << contents;
+  const JobFingerprint job{"in", "model", 512, "seed=0 names=max-model-len=7"};
+  ASSERT_TRUE(BatchJournal::open(path, job, 3, BatchJournal::Existing::kContinue));
+  EXPECT_EQ(max_model_len_of_journal(options_.output), 512);
+  const std::string header = *read_text_file(path, 1 << 16);
+  for (const size_t at : {size_t{0}, header.find("512"), header.size() - 2}) {
+    std::string changed = header;
+    changed[at] = changed[at] == '1' ? '2' : '1';
+    ASSERT_TRUE(write_file_atomically(path, changed));
+    EXPECT_EQ(max_model_len_of_journal(options_.output), 0) << changed;
+  }
+  for (const std::string_view text : {"", "\n", "max-model-len=512 \n"}) {
+    ASSERT_TRUE(write_file_atomically(path, text));
+    EXPECT_EQ(max_model_len_of_journal(options_.output), 0) << text;
   }
 }
 

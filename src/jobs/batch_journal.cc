@@ -21,6 +21,8 @@ constexpr std::string_view kMagic = "ernie-batch-journal-1";
 constexpr auto kSyncInterval = std::chrono::seconds(1);
 constexpr int64_t kSyncRows = 256;
 constexpr size_t kWriteBytes = size_t{1} << 20;
+constexpr size_t kMaxHeaderBytes = 65536;
+constexpr std::string_view kMaxModelLen = "max-model-len=";
 
 uint32_t crc32(std::string_view a, std::string_view b = "") {
   boost::crc_32_type crc;
@@ -37,7 +39,7 @@ std::string one_line(std::string text) {
 
 std::string make_header(const JobFingerprint& job) {
   const std::string fields = fmt::format("{}\t{}\t{}\t{}", kMagic, one_line(job.input),
-                                         one_line(job.model), one_line(job.settings));
+                                         one_line(job.model), one_line(job.settings()));
   return fmt::format("{}\t{:08x}\n", fields, crc32(fields));
 }
 
@@ -101,6 +103,20 @@ std::vector<std::string_view> split_tabs(std::string_view text) {
   }
 }
 
+/// Of a header that make_header() wrote, without its newline.
+std::optional<int64_t> parse_max_model_len(std::string_view header) {
+  const auto fields = split_tabs(header);
+  if (fields.size() != 5 || fields[0] != kMagic || !fields[3].starts_with(kMaxModelLen)) {
+    return std::nullopt;
+  }
+  const std::string_view before_checksum = header.substr(0, header.rfind('\t'));
+  if (fields[4] != fmt::format("{:08x}", crc32(before_checksum))) return std::nullopt;
+  const std::string_view digits = fields[3].substr(kMaxModelLen.size());
+  int64_t max_model_len = 0;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), max_model_len);
+  return read.ec == std::errc() ? std::optional(max_model_len) : std::nullopt;
+}
+
 /// Why a file with the first line `got` cannot be continued by the job of `expected`.
 std::string difference(std::string_view got, std::string_view expected) {
   const auto a = split_tabs(got), b = split_tabs(expected);
@@ -128,6 +144,18 @@ Result<FileHandle> open_locked(const std::string& path) {
 
 }  // namespace
 
+std::string JobFingerprint::settings() const {
+  return fmt::format("{}{} {}", kMaxModelLen, max_model_len, flags);
+}
+
+std::optional<int64_t> BatchJournal::max_model_len(const std::string& path) {
+  const auto file = FileHandle::open(path, O_RDONLY);
+  if (!file) return std::nullopt;
+  const auto head = file->read_text_at(0, kMaxHeaderBytes);
+  if (!head) return std::nullopt;
+  return parse_max_model_len(std::string_view(*head).substr(0, head->find('\n')));
+}
+
 Result<BatchJournal> BatchJournal::open(const std::string& path, const JobFingerprint& job,
                                         int64_t num_rows, Existing existing) {
   ERNIE_TRY(FileHandle file, open_locked(path));
@@ -145,9 +173,10 @@ Result<void> BatchJournal::load(const JobFingerprint& job, Existing existing) {
     return start(header);
   }
   if (!text.starts_with(header)) {
-    return make_error(ErrorCode::kInvalidArgument,
-                      "{}: cannot continue this job: {}; --restart discards it", file_.path(),
-                      difference(text.substr(0, text.substr(0, 65536).find('\n')), header));
+    return make_error(
+        ErrorCode::kInvalidArgument, "{}: cannot continue this job: {}; --restart discards it",
+        file_.path(),
+        difference(text.substr(0, text.substr(0, kMaxHeaderBytes).find('\n')), header));
   }
   end_ = read_records(text, header.size());
   num_bytes_dropped_ = text.size() - end_;

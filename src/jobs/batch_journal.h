@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,9 +17,13 @@ namespace ernie {
 /// What determines every row of a job's output. A journal is continued only by a job that agrees in
 /// all of it. Each is one line of text.
 struct JobFingerprint {
-  std::string input;     ///< size and checksum of the input file
-  std::string model;     ///< weights and numerics
-  std::string settings;  ///< flags that rows depend on
+  std::string input;          ///< size and checksum of the input file
+  std::string model;          ///< weights and numerics
+  int64_t max_model_len = 0;  ///< tokens of prompt and output together
+  std::string flags;          ///< further ones that rows depend on
+
+  /// The flags with max_model_len before them.
+  std::string settings() const;
 };
 
 /// An append-only file beside the output: a header line with the fingerprint, then one record per
@@ -36,6 +41,10 @@ class BatchJournal {
   /// journal, and may not be discarded.
   static Result<BatchJournal> open(const std::string& path, const JobFingerprint& job,
                                    int64_t num_rows, Existing existing);
+
+  /// The context length of the job whose journal is at `path`; nothing if there is no whole header
+  /// of one.
+  static std::optional<int64_t> max_model_len(const std::string& path);
 
   bool has(int64_t row) const { return index_[static_cast<size_t>(row)].num_bytes >= 0; }
   int64_t num_rows() const { return static_cast<int64_t>(index_.size()); }

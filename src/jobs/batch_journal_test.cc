@@ -39,7 +39,7 @@ class BatchJournalTest : public testing::Test {
   }
 
   std::string folder_, path_;
-  JobFingerprint job_{"in", "model", "settings"};
+  JobFingerprint job_{"in", "model", 512, "settings"};
 };
 
 TEST_F(BatchJournalTest, RowsComeBack) {
@@ -124,16 +124,22 @@ TEST_F(BatchJournalTest, LinesMayHoldAnythingButNewlines) {
 TEST_F(BatchJournalTest, AnotherJobIsRefusedByName) {
   write_two();
   const std::string before = contents(path_);
-  for (const auto& [part, name] :
-       {std::pair{&JobFingerprint::input, "input file"}, std::pair{&JobFingerprint::model, "model"},
-        std::pair{&JobFingerprint::settings, "settings"}}) {
-    job_.*part += "2";
+  const JobFingerprint own = job_;
+  const auto expect_another = [&](std::string_view name) {
     const auto journal = open();
-    ASSERT_FALSE(journal);
-    EXPECT_NE(journal.error().message.find(std::string("another ") + name), std::string::npos)
+    ASSERT_FALSE(journal) << name;
+    EXPECT_NE(journal.error().message.find(fmt::format("another {}", name)), std::string::npos)
         << journal.error().message;
-    job_.*part = job_.*part == "in2" ? "in" : job_.*part == "model2" ? "model" : "settings";
-  }
+    job_ = own;
+  };
+  job_.input = "in2";
+  expect_another("input file");
+  job_.model = "model2";
+  expect_another("model");
+  job_.flags = "settings2";
+  expect_another("settings");
+  job_.max_model_len = 513;
+  expect_another("settings");
   EXPECT_EQ(contents(path_), before);
   job_.input = "in2";
   EXPECT_EQ(open(Existing::kDiscard)->num_finished(), 0);
