@@ -30,15 +30,6 @@ ByteSource ByteSource::from_static(std::string name, std::span<const std::byte> 
   return source;
 }
 
-ByteSource ByteSource::from_string(std::string name, std::string bytes) {
-  const auto owned = std::make_shared<const std::string>(std::move(bytes));
-  ByteSource source;
-  source.name_ = std::move(name);
-  source.bytes_ = std::as_bytes(std::span(owned->data(), owned->size()));
-  source.owner_ = owned;
-  return source;
-}
-
 Result<std::string> read_text_file(const std::string& path, uint64_t max_bytes) {
   ERNIE_TRY(const FileHandle file, FileHandle::open(path, O_RDONLY));
   std::string contents;

@@ -22,8 +22,6 @@ class ByteSource {
   static Result<ByteSource> map_file(const std::string& path);
   /// `bytes` must outlive every copy, as embedded data does.
   static ByteSource from_static(std::string name, std::span<const std::byte> bytes);
-  /// Takes the string's bytes.
-  static ByteSource from_string(std::string name, std::string bytes);
 
   /// For messages: the path, or a name in angle brackets.
   const std::string& name() const { return name_; }

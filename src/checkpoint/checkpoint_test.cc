@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 
+#include "base/test_source.h"
 #include "checkpoint/checkpoint_test_files.h"
 #include "checkpoint/checkpoint_writer.h"
 #include "checkpoint/safetensors.h"
@@ -30,8 +31,8 @@ bool has_shape(const HostMatrix& matrix, const Shape& shape) {
 
 Result<std::unique_ptr<WeightSource>> open_in_memory(const std::string& config,
                                                      const Tensors& tensors) {
-  return open_checkpoint(ByteSource::from_string("config.json", config),
-                         ByteSource::from_string("m.safetensors", make_safetensors(tensors)));
+  return open_checkpoint(kept_source("config.json", config),
+                         kept_source("m.safetensors", make_safetensors(tensors)));
 }
 
 StoredTensor& named(Tensors& tensors, std::string_view name) {

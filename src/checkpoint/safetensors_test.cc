@@ -2,13 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include "base/test_source.h"
 #include "checkpoint/checkpoint_test_files.h"
 
 namespace ernie {
 namespace {
 
 Result<SafetensorsFile> open_bytes(std::string bytes) {
-  return SafetensorsFile::open(ByteSource::from_string("x.safetensors", std::move(bytes)));
+  return SafetensorsFile::open(kept_source("x.safetensors", std::move(bytes)));
 }
 
 /// Reads every byte that the file claims to have, for the sanitizers.

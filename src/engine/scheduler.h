@@ -33,7 +33,6 @@ class Scheduler {
   std::vector<ScheduledSequence> schedule();
 
   int64_t num_running() const { return static_cast<int64_t>(running_.size()); }
-  int64_t num_waiting() const { return static_cast<int64_t>(waiting_.size()); }
   int64_t num_preemptions() const { return num_preemptions_; }
 
  private:

@@ -94,7 +94,7 @@ TEST_F(SchedulerTest, PreemptsTheLastAdmittedAndComputesItAgain) {
 TEST_F(SchedulerTest, RunsAtMostMaxNumSeqs) {
   for (int i = 0; i < 5; ++i) add(1);
   EXPECT_EQ(step().size(), 3u);
-  EXPECT_EQ(scheduler_.num_waiting(), 2);
+  EXPECT_EQ(scheduler_.num_running(), 3);
 }
 
 TEST_F(SchedulerTest, IsIdleWithoutSequences) { EXPECT_TRUE(step().empty()); }

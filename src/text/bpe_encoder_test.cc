@@ -6,6 +6,7 @@
 
 #include <ctime>
 
+#include "base/test_source.h"
 #include "text/test_tokenizers.h"
 
 namespace ernie {
@@ -23,7 +24,7 @@ std::string read_model(const std::string& directory) {
 
 // The model as it stands, nothing special: what SentencePiece itself sees.
 BpeVocabulary plain_vocabulary(const std::string& bytes, const Tokenizer& tokenizer) {
-  const auto source = ByteSource::from_string("model", bytes);
+  const auto source = kept_source("model", bytes);
   const auto model = read_sentencepiece_model(source);
   BpeVocabulary vocabulary;
   for (size_t i = 0; i < model->pieces.size(); ++i) {

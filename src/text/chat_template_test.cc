@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/test_source.h"
 #include "text/prompt.h"
 #include "text/python_json.h"
 #include "text/test_tokenizers.h"
@@ -24,7 +25,7 @@ using Messages = std::vector<ChatMessage>;
 std::shared_ptr<const Tokenizer> thinking_tokenizer() {
   Tokenizer::Files files;
   files.model = *ByteSource::map_file(tiny_directory() + "/tokenizer.model");
-  files.added_tokens = ByteSource::from_string(
+  files.added_tokens = kept_source(
       "added", R"({"<|im_start|>": 500, "<|im_end|>": 501, "<think>": 502, "</think>": 503,
                    "<response>": 504, "</response>": 505, "<tool_call>": 506})");
   return *Tokenizer::from_files(files);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 
+#include "base/test_source.h"
 #include "text/test_tokenizers.h"
 
 namespace ernie {
@@ -16,7 +17,7 @@ using testing::ProtobufWriter;
 using Type = SentencePieceModel::PieceType;
 
 std::string error_of(const std::string& bytes) {
-  const auto source = ByteSource::from_string("f", bytes);
+  const auto source = kept_source("f", bytes);
   const auto model = read_sentencepiece_model(source);
   return model ? "" : model.error().message;
 }
@@ -24,7 +25,7 @@ std::string error_of(const std::string& bytes) {
 TEST(SentencePieceModel, ReadsPiecesTypesAndRoles) {
   ModelSpec spec = minimal_model();
   spec.pieces.push_back({"\u2581a", -1.5f, Type::kNormal});
-  const auto source = ByteSource::from_string("f", spec.serialized());
+  const auto source = kept_source("f", spec.serialized());
   const auto model = read_sentencepiece_model(source);
   ASSERT_TRUE(model) << model.error().message;
   ASSERT_EQ(model->pieces.size(), 270u);

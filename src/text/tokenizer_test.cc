@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "base/test_source.h"
 #include "text/test_tokenizers.h"
 
 namespace ernie {
@@ -148,9 +149,9 @@ struct SideFiles {
 
 Result<std::shared_ptr<const Tokenizer>> make(const ModelSpec& spec, const SideFiles& side) {
   const auto source = [](std::string name, const std::string& text) {
-    return text.empty() ? ByteSource() : ByteSource::from_string(std::move(name), text);
+    return text.empty() ? ByteSource() : kept_source(std::move(name), text);
   };
-  return Tokenizer::from_files({ByteSource::from_string("model", spec.serialized()),
+  return Tokenizer::from_files({kept_source("model", spec.serialized()),
                                 source("added", side.added), source("map", side.map),
                                 source("config", side.config)});
 }

@@ -8,7 +8,7 @@
 
 namespace {
 
-constexpr const char* kConfig = R"({"architectures": ["Ernie4_5_MoeForCausalLM"],
+constexpr std::string_view kConfig = R"({"architectures": ["Ernie4_5_MoeForCausalLM"],
   "vocab_size": 2, "hidden_size": 2, "intermediate_size": 1, "num_hidden_layers": 1,
   "num_attention_heads": 1, "num_key_value_heads": 1, "moe_num_experts": 1, "moe_k": 1,
   "moe_intermediate_size": 1, "moe_layer_start_index": 0, "eos_token_id": 1})";
@@ -32,11 +32,12 @@ void read_all(const ernie::SafetensorsFile& file) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string bytes(reinterpret_cast<const char*>(data), size);
-  const auto source = ernie::ByteSource::from_string("x", bytes);
+  const auto source = ernie::ByteSource::from_static("x", std::as_bytes(std::span(bytes)));
   const auto file = ernie::SafetensorsFile::open(source);
   if (!file) return 0;
   read_all(*file);
-  const auto config = ernie::ByteSource::from_string("config.json", kConfig);
+  const auto config =
+      ernie::ByteSource::from_static("config.json", std::as_bytes(std::span(kConfig)));
   const auto weights = ernie::open_checkpoint(config, source);
   if (!weights) return 0;
   for (const ernie::TensorSpec& tensor : ernie::model_tensors((*weights)->config())) {

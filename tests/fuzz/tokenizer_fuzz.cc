@@ -35,8 +35,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       tiny_file("tokenizer.model"), tiny_file("added_tokens.json"),
       tiny_file("special_tokens_map.json"), tiny_file("tokenizer_config.json")};
   if (size == 0) return 0;
-  const auto source = ByteSource::from_string(
-      "<fuzz>", std::string(reinterpret_cast<const char*>(data) + 1, size - 1));
+  const auto source =
+      ByteSource::from_static("<fuzz>", std::as_bytes(std::span(data + 1, size - 1)));
   Tokenizer::Files files = kTiny;
   switch (data[0] & 3) {
     case 0:
