@@ -177,6 +177,16 @@ class Verified(ReceiptTest):
             self.assertIn("line 4: an error, nothing to verify", out)
             self.assertIn('line 8, "nothing": verified, 0 tokens', out)
 
+    def test_answers_of_an_earlier_program(self):
+        """tests/data/receipts was made with commit b2b9cb0 and the demo model, which is trained
+        anew only with these files made anew."""
+        data = ROOT / "tests/data/receipts"
+        for name, num_answers in (("prompts", 3), ("batch", 2)):
+            code, out, err = self.verify(str(data / f"{name}.results.jsonl"), "--input",
+                                         str(data / f"{name}.jsonl"))
+            self.assertEqual(code, 0, out + err)
+            self.assertIn(f"3 lines: {num_answers} verified, 0 depart", out)
+
     def test_a_prompt_file(self):
         self.write_lines("prompts.jsonl", [
             {"id": "sum", "prompt": "17 + 25 ="}, {"prompt": "2 + 2 =", "seed": 7}, "bad",
