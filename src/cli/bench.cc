@@ -4,12 +4,11 @@
 
 namespace ernie {
 
-Command add_bench_command(CLI::App& app) {
+Command add_bench_command(CLI::App& app, const EngineLoader& loader) {
   app.require_subcommand(1);
   const auto chosen = std::make_shared<Command>();
-  const auto add = [&](const char* name, const char* description, Command (*make)(CLI::App&)) {
-    CLI::App* subcommand = app.add_subcommand(name, description);
-    subcommand->callback([chosen, run = make(*subcommand)] { *chosen = run; });
+  const auto add = [&](const char* name, const char* description, AddCommand* add_command) {
+    add_subcommand(app, name, description, add_command, loader, *chosen);
   };
   add("ops", "Every operation of a device against the limits of the machine",
       add_bench_ops_command);

@@ -2,14 +2,12 @@
 
 #include <chrono>
 
-#include "base/thread_pool.h"
-
 namespace ernie {
 
-Result<MeasuredEngine> load_measured(const EngineFlags& flags) {
+Result<MeasuredEngine> load_measured(const EngineLoader& loader, const EngineSettings& settings) {
   const auto start = std::chrono::steady_clock::now();
   MeasuredEngine measured;
-  ERNIE_TRY(measured.loaded, load_engine(flags));
+  ERNIE_TRY(measured.loaded, loader.open_and_load(settings));
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   measured.facts = bench::model_facts(*measured.loaded.engine, measured.loaded.dtype);
   measured.facts.model = measured.loaded.model_name;
@@ -19,17 +17,13 @@ Result<MeasuredEngine> load_measured(const EngineFlags& flags) {
   return measured;
 }
 
-int num_threads_of(const EngineFlags& flags) {
-  return flags.threads != 0 ? flags.threads : available_processors();
-}
-
 std::vector<std::pair<report::Text, std::string>> environment_of(
     const EngineFlags& flags, const bench::ModelFacts& facts,
     const report::Environment& environment) {
   auto rows = report::environment_rows(environment);
   rows.push_back({{"Model", "模型"}, facts.model});
   rows.push_back({{"Device", "设备"}, facts.device});
-  rows.push_back({{"Threads", "线程数"}, std::to_string(num_threads_of(flags))});
+  rows.push_back({{"Threads", "线程数"}, std::to_string(num_threads(flags))});
   rows.push_back({{"Seed", "随机种子"}, std::to_string(flags.seed)});
   return rows;
 }

@@ -13,10 +13,7 @@ struct MeasuredEngine {
   LoadedEngine loaded;
   bench::ModelFacts facts;
 };
-Result<MeasuredEngine> load_measured(const EngineFlags& flags);
-
-/// The threads that the flags ask for: what the limits are measured with.
-int num_threads_of(const EngineFlags& flags);
+Result<MeasuredEngine> load_measured(const EngineLoader& loader, const EngineSettings& settings);
 
 /// Environment, model and seed, for Report::environment.
 std::vector<std::pair<report::Text, std::string>> environment_of(

@@ -1,5 +1,3 @@
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <memory>
 
@@ -65,11 +63,11 @@ void complete_flags(LatencyFlags& flags) {
   flags.options.seed = flags.engine.seed;
 }
 
-Result<void> bench_latency(LatencyFlags& flags) {
+Result<void> bench_latency(LatencyFlags& flags, const EngineLoader& loader) {
   complete_flags(flags);
-  ERNIE_TRY(MeasuredEngine measured, load_measured(flags.engine));
+  ERNIE_TRY(MeasuredEngine measured, load_measured(loader, flags.engine));
   bench::LatencyRun run{.options = flags.options, .facts = measured.facts};
-  ERNIE_TRY_VOID(bench::run_latency(std::move(measured.loaded.engine), num_threads_of(flags.engine),
+  ERNIE_TRY_VOID(bench::run_latency(std::move(measured.loaded.engine), num_threads(flags.engine),
                                     flags.limits_seconds, run));
   const report::Environment environment = report::collect_environment();
   report::Report report = bench::latency_report(run);
@@ -80,15 +78,13 @@ Result<void> bench_latency(LatencyFlags& flags) {
 
 }  // namespace
 
-Command add_bench_latency_command(CLI::App& app) {
+Command add_bench_latency_command(CLI::App& app, const EngineLoader& loader) {
   const auto flags = std::make_shared<LatencyFlags>();
   add_flags(app, *flags);
-  return [&app, flags] {
+  return [&app, &loader, flags]() -> Result<int> {
     start_log(app, flags->engine);
-    const auto done = bench_latency(*flags);
-    if (done) return 0;
-    spdlog::error("{}", done.error().message);
-    return 2;
+    ERNIE_TRY_VOID(bench_latency(*flags, loader));
+    return 0;
   };
 }
 

@@ -1,17 +1,16 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <memory>
 
 #include "backend/registry.h"
 #include "base/file.h"
-#include "base/thread_pool.h"
 #include "bench/op_compare.h"
 #include "bench/op_runner.h"
 #include "bench/ops_json.h"
 #include "bench/ops_report.h"
 #include "cli/commands.h"
+#include "cli/device_flags.h"
 #include "cli/report_flags.h"
+#include "jobs/progress.h"
 #include "json/parse.h"
 #include "json/text.h"
 #include "report/environment.h"
@@ -23,8 +22,7 @@ constexpr uint64_t kMaxResultBytes = uint64_t{256} << 20;
 
 struct OpsFlags {
   std::string suite = "model";
-  std::string device = "cpu", dtype = "bfloat16", isa;
-  int threads = 0;
+  DeviceSettings settings{.dtype = "bfloat16"};
   std::vector<std::string> ops;
   bench::OpRunOptions run;
   std::string compare;
@@ -37,15 +35,6 @@ void add_flags(CLI::App& app, OpsFlags& flags) {
                  "published: the eight shapes of a published NPU benchmark; model: every operation "
                  "of the 21B model")
       ->check(CLI::IsMember({"published", "model"}))
-      ->capture_default_str();
-  app.add_option("--device", flags.device, "What to measure: cpu, reference")
-      ->capture_default_str();
-  app.add_option("--dtype", flags.dtype, "Type of weights and KV cache")
-      ->check(CLI::IsMember({"bfloat16", "float32"}))
-      ->capture_default_str();
-  app.add_option("--isa", flags.isa, "Instruction set of the cpu device (default: the best here)");
-  app.add_option("--threads", flags.threads, "Threads; 0: one per processor")
-      ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   app.add_option("--op", flags.ops,
                  "Only operations of this name (linear, attention, …), or rows whose name contains "
@@ -62,8 +51,8 @@ void add_flags(CLI::App& app, OpsFlags& flags) {
   app.add_option("--compare", flags.compare, "JSON of an earlier run: say what changed since")
       ->type_name("FILE")
       ->check(CLI::ExistingFile);
-  app.add_option("--seed", flags.run.seed, "Random seed")->capture_default_str();
-  app.add_flag("--quiet", flags.quiet, "Show no progress");
+  add_device_flags(app, flags.settings, flags.run.seed, flags.quiet,
+                   {.device = "What to measure: cpu, reference"});
   add_report_flags(app, flags.report);
 }
 
@@ -96,11 +85,11 @@ Result<std::optional<bench::SavedOpRun>> read_earlier(const std::string& path) {
 }
 
 bench::OpProgress progress_of(const OpsFlags& flags) {
-  if (flags.quiet || ::isatty(STDERR_FILENO) == 0) return {};
-  return [](size_t index, size_t count, const bench::OpCase& op_case) {
-    constexpr const char* kEraseLine = "\r\x1b[K";
-    fmt::print(stderr, "{}{} of {}: {}, {}{}", kEraseLine, index + 1, count, op_case.operation.name,
-               op_case.operation.shape, index + 1 == count ? "\n" : "");
+  return [line = ProgressLine(flags.quiet)](size_t index, size_t count,
+                                            const bench::OpCase& op_case) mutable {
+    line.show(fmt::format("{} of {}: {}, {}", index + 1, count, op_case.operation.name,
+                          op_case.operation.shape),
+              index + 1 == count);
   };
 }
 
@@ -117,13 +106,14 @@ std::vector<std::pair<report::Text, std::string>> environment_of(
 Result<void> bench_ops(const OpsFlags& flags) {
   ERNIE_TRY(const auto cases, chosen_cases(flags));
   ERNIE_TRY(auto earlier, read_earlier(flags.compare));
-  const DType dtype = flags.dtype == "float32" ? DType::kF32 : DType::kBF16;
-  const int threads = flags.threads != 0 ? flags.threads : available_processors();
-  ERNIE_TRY(const auto backend, make_backend(flags.device, {dtype, threads, flags.isa, false}));
+  const DType dtype = named_dtype(flags.settings).value_or(DType::kBF16);
+  const int threads = num_threads(flags.settings);
+  ERNIE_TRY(const auto backend,
+            make_backend(flags.settings.device, {dtype, threads, flags.settings.isa, false}));
   bench::OpRun run{.suite = flags.suite,
                    .device = backend->describe(),
                    .dtype = std::string(dtype_name(dtype)),
-                   .isa = flags.isa,
+                   .isa = flags.settings.isa,
                    .options = flags.run};
   ERNIE_TRY_VOID(bench::run_ops(*backend, threads, cases, progress_of(flags), run));
   std::optional<bench::OpComparison> comparison;
@@ -138,14 +128,12 @@ Result<void> bench_ops(const OpsFlags& flags) {
 
 }  // namespace
 
-Command add_bench_ops_command(CLI::App& app) {
+Command add_bench_ops_command(CLI::App& app, const EngineLoader&) {
   const auto flags = std::make_shared<OpsFlags>();
   add_flags(app, *flags);
-  return [flags] {
-    const auto done = bench_ops(*flags);
-    if (done) return 0;
-    fmt::print(stderr, "{}\n", done.error().message);
-    return 2;
+  return [flags]() -> Result<int> {
+    ERNIE_TRY_VOID(bench_ops(*flags));
+    return 0;
   };
 }
 

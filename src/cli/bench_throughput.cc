@@ -1,5 +1,3 @@
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <memory>
 
@@ -96,13 +94,13 @@ std::vector<GenerationRequest> random_requests(const ThroughputFlags& flags,
   return requests;
 }
 
-Result<void> bench_throughput(ThroughputFlags& flags) {
+Result<void> bench_throughput(ThroughputFlags& flags, const EngineLoader& loader) {
   const bool is_random = flags.prompt_file.empty();
   EngineOptions& engine = flags.engine.engine;
   if (is_random && engine.max_model_len == 0) {
     engine.max_model_len = flags.input_len + flags.output_len;
   }
-  ERNIE_TRY(MeasuredEngine measured, load_measured(flags.engine));
+  ERNIE_TRY(MeasuredEngine measured, load_measured(loader, flags.engine));
   std::vector<GenerationRequest> requests;
   if (is_random) {
     requests = random_requests(flags, measured.loaded.engine->config());
@@ -112,7 +110,7 @@ Result<void> bench_throughput(ThroughputFlags& flags) {
   bench::ThroughputRun run{.source = is_random ? "random" : flags.prompt_file,
                            .facts = measured.facts};
   ERNIE_TRY_VOID(bench::run_throughput(std::move(measured.loaded.engine), std::move(requests),
-                                       num_threads_of(flags.engine), flags.limits_seconds, run));
+                                       num_threads(flags.engine), flags.limits_seconds, run));
   const report::Environment environment = report::collect_environment();
   report::Report report = bench::throughput_report(run);
   report.environment = environment_of(flags.engine, run.facts, environment);
@@ -122,15 +120,13 @@ Result<void> bench_throughput(ThroughputFlags& flags) {
 
 }  // namespace
 
-Command add_bench_throughput_command(CLI::App& app) {
+Command add_bench_throughput_command(CLI::App& app, const EngineLoader& loader) {
   const auto flags = std::make_shared<ThroughputFlags>();
   add_flags(app, *flags);
-  return [&app, flags] {
+  return [&app, &loader, flags]() -> Result<int> {
     start_log(app, flags->engine);
-    const auto done = bench_throughput(*flags);
-    if (done) return 0;
-    spdlog::error("{}", done.error().message);
-    return 2;
+    ERNIE_TRY_VOID(bench_throughput(*flags, loader));
+    return 0;
   };
 }
 

@@ -1,33 +1,50 @@
 #pragma once
 
 /// One function per subcommand, each in a file of its own. It adds its flags to `app` and returns
-/// what is to run once they are parsed; that returns the exit code: 0 done, 1 some work failed, 2
-/// it could not run.
+/// what is to run once they are parsed. `app` and `loader` must outlive that.
 
 #include <CLI/CLI.hpp>
 #include <functional>
 
+#include "jobs/interrupt.h"
+#include "jobs/load_engine.h"
+
 namespace ernie {
 
-using Command = std::function<int()>;
+/// The exit code: 0 done, 1 some work failed, 128 + n ended by signal n. Error: it could not run;
+/// run_program() says so.
+using Command = std::function<Result<int>()>;
+using AddCommand = Command(CLI::App& app, const EngineLoader& loader);
 
-Command add_run_command(CLI::App& app);        // run.cc
-Command add_run_batch_command(CLI::App& app);  // run_batch.cc
-Command add_inspect_command(CLI::App& app);    // inspect.cc
-Command add_dummy_command(CLI::App& app);      // dummy.cc
-Command add_tokenize_command(CLI::App& app);   // tokenize.cc
-Command add_verify_command(CLI::App& app);     // verify.cc
-Command add_bench_command(CLI::App& app);      // bench.cc
+AddCommand add_run_command;        // run.cc
+AddCommand add_run_batch_command;  // run_batch.cc
+AddCommand add_inspect_command;    // inspect.cc
+AddCommand add_dummy_command;      // dummy.cc
+AddCommand add_tokenize_command;   // tokenize.cc
+AddCommand add_verify_command;     // verify.cc
+AddCommand add_bench_command;      // bench.cc
 
 // Of `ernie bench`:
-Command add_bench_ops_command(CLI::App& app);         // bench_ops.cc
-Command add_bench_latency_command(CLI::App& app);     // bench_latency.cc
-Command add_bench_throughput_command(CLI::App& app);  // bench_throughput.cc
+AddCommand add_bench_ops_command;         // bench_ops.cc
+AddCommand add_bench_latency_command;     // bench_latency.cc
+AddCommand add_bench_throughput_command;  // bench_throughput.cc
 
 // Of `ernie verify`:
-Command add_verify_ops_command(CLI::App& app);          // verify_ops.cc
-Command add_verify_model_command(CLI::App& app);        // verify_model.cc
-Command add_verify_determinism_command(CLI::App& app);  // verify_determinism.cc
-Command add_verify_receipt_command(CLI::App& app);      // verify_receipt.cc
+AddCommand add_verify_ops_command;          // verify_ops.cc
+AddCommand add_verify_model_command;        // verify_model.cc
+AddCommand add_verify_determinism_command;  // verify_determinism.cc
+AddCommand add_verify_receipt_command;      // verify_receipt.cc
+
+/// A subcommand of `app`: puts what it returned into `chosen` when it is the one that is called.
+/// `chosen` must outlive the parsing.
+void add_subcommand(CLI::App& app, const char* name, const char* description, AddCommand* add,
+                    const EngineLoader& loader, Command& chosen);
+
+/// Of work that says whether all of it succeeded; an interrupt is its own exit code.
+Result<int> exit_code_of(const Result<bool>& succeeded);
+Result<int> exit_code_of(const Result<bool>& succeeded, const Interrupt& interrupt);
+
+/// "ernie verify receipt"
+std::string command_name(const CLI::App& app);
 
 }  // namespace ernie

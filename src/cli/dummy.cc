@@ -1,11 +1,10 @@
-#include <unistd.h>
-
 #include <memory>
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/checkpoint_writer.h"
 #include "cli/commands.h"
+#include "jobs/progress.h"
 
 namespace ernie {
 namespace {
@@ -35,19 +34,18 @@ Result<ModelConfig> config_of(const DummyFlags& flags) {
   return *config;
 }
 
-/// A line that replaces itself; only for people.
-void show_progress(uint64_t num_written, uint64_t num_bytes) {
-  fmt::print(stderr, "\r{:6.2f} of {:.2f} GB{}", static_cast<double>(num_written) * 1e-9,
-             static_cast<double>(num_bytes) * 1e-9, num_written == num_bytes ? "\n" : "");
-}
-
 Result<void> write_dummy(const DummyFlags& flags) {
   ERNIE_TRY(const ModelConfig config, config_of(flags));
   const auto weights = make_dummy_weights(config, flags.seed);
   CheckpointWriteOptions options;
   options.overwrite = flags.force;
   options.sparse = flags.sparse;
-  if (::isatty(STDERR_FILENO) == 1) options.on_progress = show_progress;
+  ProgressLine line(/*quiet=*/false);
+  options.on_progress = [&line](uint64_t num_written, uint64_t num_bytes) {
+    line.show(fmt::format("{:6.2f} of {:.2f} GB", static_cast<double>(num_written) * 1e-9,
+                          static_cast<double>(num_bytes) * 1e-9),
+              num_written == num_bytes);
+  };
   ERNIE_TRY_VOID(write_checkpoint(*weights, flags.directory, options));
   fmt::print("{}: {}{}\n", flags.directory, weights->describe(),
              flags.sparse ? ", all zero as the file is sparse" : "");
@@ -56,7 +54,7 @@ Result<void> write_dummy(const DummyFlags& flags) {
 
 }  // namespace
 
-Command add_dummy_command(CLI::App& app) {
+Command add_dummy_command(CLI::App& app, const EngineLoader&) {
   const auto flags = std::make_shared<DummyFlags>();
   app.add_option("OUT", flags->directory, "Directory to write")->required();
   app.add_option("--config", flags->config, "21b, 0.3b, tiny, or a config.json")
@@ -68,11 +66,9 @@ Command add_dummy_command(CLI::App& app) {
   app.add_flag("--force", flags->force, "Replace a checkpoint that is there");
   app.add_flag("--sparse", flags->sparse,
                "Headers only: the weights are zeros that take no room on the disk");
-  return [flags] {
-    const auto result = write_dummy(*flags);
-    if (result) return 0;
-    fmt::print(stderr, "{}\n", result.error().message);
-    return 2;
+  return [flags]() -> Result<int> {
+    ERNIE_TRY_VOID(write_dummy(*flags));
+    return 0;
   };
 }
 

@@ -5,6 +5,9 @@
 
 #include <climits>
 
+#include "cli/commands.h"
+#include "cli/device_flags.h"
+
 namespace ernie {
 namespace {
 
@@ -20,17 +23,10 @@ std::string shown_value(const CLI::Option& option) {
   return is_plain ? value : fmt::format("{:?}", value);
 }
 
-/// "ernie verify receipt"
-std::string command_name(const CLI::App& app) {
-  const CLI::App* parent = app.get_parent();
-  return parent == nullptr ? app.get_name() : command_name(*parent) + " " + app.get_name();
-}
-
-void add_log_flags(CLI::App& app, EngineFlags& flags) {
+void add_log_flag(CLI::App& app, EngineFlags& flags) {
   app.add_option("--log-level", flags.log_level, "What to log on standard error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
       ->capture_default_str();
-  app.add_flag("--quiet", flags.quiet, "Log errors only and show no progress");
 }
 
 void add_scheduling_flags(CLI::App& app, EngineOptions& engine) {
@@ -66,18 +62,12 @@ void add_model_flags(CLI::App& app, EngineFlags& flags) {
   app.add_option("--load-format", flags.load_format, "dummy: random weights of the model's shape")
       ->check(CLI::IsMember({"auto", "dummy"}))
       ->capture_default_str();
-  app.add_option("--device", flags.device, "Where to compute: cpu, or reference for checking")
-      ->capture_default_str();
-  app.add_option("--dtype", flags.dtype, "Type of weights and KV cache; auto: the checkpoint's")
-      ->check(CLI::IsMember({"auto", "bfloat16", "float32"}))
-      ->capture_default_str();
-  app.add_option("--isa", flags.isa, "Instruction set of the cpu device (default: the best here)");
-  app.add_option("--threads", flags.threads, "Threads; 0: one per processor")
-      ->check(CLI::Range(0, 4096))
-      ->capture_default_str();
+  add_device_flags(app, flags, flags.seed, flags.quiet,
+                   {.dtype = "Type of weights and KV cache; auto: the checkpoint's",
+                    .dtypes = {"auto", "bfloat16", "float32"},
+                    .quiet = "Log errors only and show no progress"});
   app.add_flag("--mmap", flags.mmap, "Use weights from the mapped file instead of copying them");
-  app.add_option("--seed", flags.seed, "Random seed")->capture_default_str();
-  add_log_flags(app, flags);
+  add_log_flag(app, flags);
 }
 
 void add_engine_flags(CLI::App& app, EngineFlags& flags) {

@@ -147,7 +147,7 @@ int inspect(const InspectFlags& flags) {
 
 }  // namespace
 
-Command add_inspect_command(CLI::App& app) {
+Command add_inspect_command(CLI::App& app, const EngineLoader&) {
   const auto flags = std::make_shared<InspectFlags>();
   app.add_option("DIR", flags->directory, "Directory of the checkpoint")->required();
   app.add_flag("--json", flags->as_json, "One JSON object instead of text");

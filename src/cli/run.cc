@@ -143,9 +143,9 @@ Result<void> complete_flags(RunFlags& flags) {
 }
 
 /// Whether all rows have results.
-Result<bool> run(RunFlags& flags, const Interrupt& interrupt) {
+Result<bool> run(RunFlags& flags, const EngineLoader& loader, const Interrupt& interrupt) {
   ERNIE_TRY_VOID(complete_flags(flags));
-  ERNIE_TRY(LoadedEngine loaded, load_engine(flags.engine));
+  ERNIE_TRY(LoadedEngine loaded, loader.open_and_load(flags.engine));
   if (flags.receipts) {
     ERNIE_TRY(flags.job.receipts, prepare_receipts(flags.engine, loaded));
   }
@@ -156,21 +156,18 @@ Result<bool> run(RunFlags& flags, const Interrupt& interrupt) {
 
 }  // namespace
 
-Command add_run_command(CLI::App& app) {
+Command add_run_command(CLI::App& app, const EngineLoader& loader) {
   const auto flags = std::make_shared<RunFlags>();
   add_prompt_flags(app, *flags);
   add_sampling_flags(app, *flags);
   add_engine_flags(app, flags->engine);
-  return [&app, flags] {
+  return [&app, &loader, flags]() -> Result<int> {
     start_log(app, flags->engine);
     flags->has_prompt = app.count("--prompt") > 0;
     flags->has_output = flags->job.output != "-";
     const Interrupt interrupt;
-    const auto done = run(*flags, interrupt);
-    if (done) return *done ? 0 : 1;
-    if (done.error().code == ErrorCode::kCancelled) return interrupt.exit_code();
-    spdlog::error("{}", done.error().message);
-    return 2;
+    const auto done = run(*flags, loader, interrupt);
+    return exit_code_of(done, interrupt);
   };
 }
 

@@ -39,7 +39,8 @@ void add_batch_flags(CLI::App& app, RunBatchFlags& flags) {
       "the model's digests go to FILE.model.json");
 }
 
-Result<bool> run_batch(RunBatchFlags& flags, const Interrupt& interrupt) {
+Result<bool> run_batch(RunBatchFlags& flags, const EngineLoader& loader,
+                       const Interrupt& interrupt) {
   flags.job.quiet = flags.engine.quiet;
   flags.job.seed = flags.engine.seed;
   flags.job.max_model_len = flags.engine.engine.max_model_len;
@@ -48,7 +49,7 @@ Result<bool> run_batch(RunBatchFlags& flags, const Interrupt& interrupt) {
   }
   // A name mistyped should not cost the time to load a model.
   ERNIE_TRY_VOID(FileHandle::open(flags.job.input, O_RDONLY));
-  ERNIE_TRY(LoadedEngine loaded, load_engine(flags.engine));
+  ERNIE_TRY(LoadedEngine loaded, loader.open_and_load(flags.engine));
   if (flags.receipts) {
     ERNIE_TRY(flags.job.receipts, prepare_receipts(flags.engine, loaded));
   }
@@ -57,21 +58,18 @@ Result<bool> run_batch(RunBatchFlags& flags, const Interrupt& interrupt) {
 
 }  // namespace
 
-Command add_run_batch_command(CLI::App& app) {
+Command add_run_batch_command(CLI::App& app, const EngineLoader& loader) {
   const auto flags = std::make_shared<RunBatchFlags>();
   add_batch_flags(app, *flags);
   add_engine_flags(app, flags->engine);
-  return [&app, flags] {
+  return [&app, &loader, flags]() -> Result<int> {
     start_log(app, flags->engine);
     const Interrupt interrupt;
-    const auto done = run_batch(*flags, interrupt);
-    if (done) return *done ? 0 : 1;
-    if (done.error().code == ErrorCode::kCancelled) {
+    const auto done = run_batch(*flags, loader, interrupt);
+    if (!done && done.error().code == ErrorCode::kCancelled) {
       spdlog::warn("interrupted; the same command goes on from here");
-      return interrupt.exit_code();
     }
-    spdlog::error("{}", done.error().message);
-    return 2;
+    return exit_code_of(done, interrupt);
   };
 }
 

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "cli/commands.h"
-#include "cli/engine_flags.h"
 #include "jobs/line_reader.h"
 
 namespace ernie {
@@ -71,7 +70,9 @@ Result<std::string> decode_line(const Tokenizer& tokenizer, const LineReader::Li
 }
 
 Result<void> tokenize(const TokenizeFlags& flags) {
-  ERNIE_TRY(const auto tokenizer, open_tokenizer({.tokenizer = flags.tokenizer}));
+  EngineSettings settings;
+  settings.tokenizer = flags.tokenizer;
+  ERNIE_TRY(const auto tokenizer, open_tokenizer(settings));
   ERNIE_TRY(LineReader input, LineReader::open("-", UINT64_MAX, kMaxTextLineBytes));
   while (true) {
     ERNIE_TRY(const auto line, input.next());
@@ -89,20 +90,19 @@ Result<void> tokenize(const TokenizeFlags& flags) {
   }
 }
 
-int run_tokenize(const TokenizeFlags& flags) {
+Result<int> run_tokenize(const TokenizeFlags& flags) {
   Result<void> result = tokenize(flags);
   // What was done before an error is still worth having.
   if (std::fflush(stdout) != 0 && result) {
     result = make_error(ErrorCode::kIo, "<stdout>: cannot write");
   }
-  if (result) return 0;
-  fmt::print(stderr, "{}\n", result.error().message);
-  return 2;
+  ERNIE_TRY_VOID(result);
+  return 0;
 }
 
 }  // namespace
 
-Command add_tokenize_command(CLI::App& app) {
+Command add_tokenize_command(CLI::App& app, const EngineLoader&) {
   const auto flags = std::make_shared<TokenizeFlags>();
   app.footer(
       "Reads one JSON string a line and writes one JSON array of ids a line; blank lines are\n"

@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <filesystem>
 #include <memory>
 #include <numeric>
@@ -11,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "cli/report_flags.h"
+#include "jobs/progress.h"
 #include "json/text.h"
 #include "report/environment.h"
 #include "verify/model/report.h"
@@ -175,9 +174,9 @@ bool must_stream(const VerifyModelFlags& flags, ModelConfig config, DType dtype)
 }
 
 verify::model::ModelProgress progress_of(const VerifyModelFlags& flags) {
-  if (flags.model.quiet || ::isatty(STDERR_FILENO) == 0) return {};
-  return [](const std::string& what, size_t done, size_t all) {
-    fmt::print(stderr, "\r\x1b[K{} {}/{}{}", what, done, all, done == all ? "\n" : "");
+  return [line = ProgressLine(flags.model.quiet)](const std::string& what, size_t done,
+                                                  size_t all) mutable {
+    line.show(fmt::format("{} {}/{}", what, done, all), done == all);
   };
 }
 
@@ -211,15 +210,12 @@ Result<bool> verify_model(const VerifyModelFlags& flags) {
 
 }  // namespace
 
-Command add_verify_model_command(CLI::App& app) {
+Command add_verify_model_command(CLI::App& app, const EngineLoader&) {
   const auto flags = std::make_shared<VerifyModelFlags>();
   add_flags(app, *flags);
   return [flags, &app] {
     start_log(app, flags->model);
-    const auto passed = verify_model(*flags);
-    if (passed) return *passed ? 0 : 1;
-    fmt::print(stderr, "{}\n", passed.error().message);
-    return 2;
+    return exit_code_of(verify_model(*flags));
   };
 }
 

@@ -1,11 +1,10 @@
-#include <unistd.h>
-
 #include <memory>
 
 #include "base/atomic_file.h"
-#include "base/thread_pool.h"
 #include "cli/commands.h"
+#include "cli/device_flags.h"
 #include "cli/report_flags.h"
+#include "jobs/progress.h"
 #include "json/text.h"
 #include "verify/ops/report.h"
 
@@ -14,11 +13,10 @@ namespace {
 
 struct VerifyOpsFlags {
   std::string suite = "model";
-  std::string device = "cpu", dtype = "all", isa;
+  DeviceSettings settings{.dtype = "all"};
   std::vector<std::string> ops;
   std::string inject = "none";
   uint64_t seed = 0;
-  int threads = 0;
   std::string cases;
   bool quiet = false;
   ReportFlags report;
@@ -31,12 +29,6 @@ void add_flags(CLI::App& app, VerifyOpsFlags& flags) {
          "model; full: every shape, shard and class of input")
       ->check(CLI::IsMember({"published", "model", "full"}))
       ->capture_default_str();
-  app.add_option("--device", flags.device, "What to verify: cpu, reference")->capture_default_str();
-  app.add_option("--dtype", flags.dtype, "Type of weights and KV cache")
-      ->check(CLI::IsMember({"all", "bfloat16", "float32"}))
-      ->capture_default_str();
-  app.add_option("--isa", flags.isa,
-                 "Instruction set of the cpu device, or all (default: the best here)");
   app.add_option("--op", flags.ops, "Only this operation; may be given several times")
       ->allow_extra_args(false);
   app.add_option("--inject", flags.inject,
@@ -44,52 +36,50 @@ void add_flags(CLI::App& app, VerifyOpsFlags& flags) {
                  "noticed each time")
       ->check(CLI::IsMember({"none", "all"}))
       ->capture_default_str();
-  app.add_option("--seed", flags.seed, "Random seed")->capture_default_str();
-  app.add_option("--threads", flags.threads, "Cases at the same time; 0: one per processor")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
   add_output_file_flag(app, "--cases", flags.cases,
                        "Also write every case with all its figures, as JSON lines");
-  app.add_flag("--quiet", flags.quiet, "Show no progress");
+  add_device_flags(app, flags.settings, flags.seed, flags.quiet,
+                   {.device = "What to verify: cpu, reference",
+                    .dtypes = {"all", "bfloat16", "float32"},
+                    .isa = "Instruction set of the cpu device, or all (default: the best here)",
+                    .threads = "Cases at the same time; 0: one per processor"});
   add_report_flags(app, flags.report);
 }
 
-std::vector<std::string> chosen_isas(const VerifyOpsFlags& flags) {
+std::vector<std::string> chosen_isas(const DeviceSettings& device) {
   std::vector<std::string> isas;
-  for (const DeviceInfo& info : variants_of(flags.device)) isas.push_back(info.variant);
-  if (flags.isa == "all" && !isas.empty()) return isas;
-  return {flags.isa.empty() && !isas.empty() ? isas.front() : flags.isa};
+  for (const DeviceInfo& info : variants_of(device.device)) isas.push_back(info.variant);
+  if (device.isa == "all" && !isas.empty()) return isas;
+  return {device.isa.empty() && !isas.empty() ? isas.front() : device.isa};
 }
 
-std::vector<DType> chosen_dtypes(const VerifyOpsFlags& flags) {
-  if (flags.dtype == "float32") return {DType::kF32};
-  if (flags.dtype == "bfloat16") return {DType::kBF16};
-  return {DType::kF32, DType::kBF16};
+std::vector<DType> chosen_dtypes(const DeviceSettings& device) {
+  const auto named = named_dtype(device);
+  return named ? std::vector<DType>{*named} : std::vector<DType>{DType::kF32, DType::kBF16};
 }
 
 verify::ops::SuiteProgress progress_of(const VerifyOpsFlags& flags, const std::string& name) {
-  if (flags.quiet || ::isatty(STDERR_FILENO) == 0) return {};
-  return [name, last = size_t{0}](size_t done, size_t all) mutable {
-    const size_t percent = done * 100 / all;
-    if (percent == last) return;
-    last = percent;
-    fmt::print(stderr, "\r\x1b[K{}: {}%{}", name, percent, done == all ? "\n" : "");
-  };
+  return
+      [name, line = ProgressLine(flags.quiet), last = size_t{0}](size_t done, size_t all) mutable {
+        const size_t percent = done * 100 / all;
+        if (percent == last) return;
+        last = percent;
+        line.show(fmt::format("{}: {}%", name, percent), done == all);
+      };
 }
 
 Result<verify::ops::OpsConfiguration> verify_configuration(const VerifyOpsFlags& flags,
                                                            const std::string& isa, DType dtype) {
-  verify::ops::SuiteOptions options{
-      .device = flags.device,
-      .backend = {.dtype = dtype, .isa = isa},
-      .seed = flags.seed,
-      .operations = flags.ops,
-      .num_workers = flags.threads != 0 ? flags.threads : available_processors()};
+  verify::ops::SuiteOptions options{.device = flags.settings.device,
+                                    .backend = {.dtype = dtype, .isa = isa},
+                                    .seed = flags.seed,
+                                    .operations = flags.ops,
+                                    .num_workers = num_threads(flags.settings)};
   options.suite = flags.suite == "published" ? verify::ops::Suite::kPublished
                   : flags.suite == "full"    ? verify::ops::Suite::kFull
                                              : verify::ops::Suite::kModel;
   verify::ops::OpsConfiguration configuration{.isa = isa};
-  const std::string name = fmt::format("{} {} {}", flags.device, isa, dtype_name(dtype));
+  const std::string name = fmt::format("{} {} {}", flags.settings.device, isa, dtype_name(dtype));
   ERNIE_TRY(configuration.suite, verify::ops::run_suite(options, progress_of(flags, name)));
   ERNIE_TRY(configuration.canary, verify::ops::run_canary(options));
   if (flags.inject == "all") {
@@ -113,9 +103,10 @@ Result<void> write_cases(const std::string& path, const verify::ops::OpsRun& run
 
 /// Whether everything passed.
 Result<bool> verify_ops(const VerifyOpsFlags& flags) {
-  verify::ops::OpsRun run{.device = flags.device, .suite = flags.suite, .seed = flags.seed};
-  for (const std::string& isa : chosen_isas(flags)) {
-    for (const DType dtype : chosen_dtypes(flags)) {
+  verify::ops::OpsRun run{
+      .device = flags.settings.device, .suite = flags.suite, .seed = flags.seed};
+  for (const std::string& isa : chosen_isas(flags.settings)) {
+    for (const DType dtype : chosen_dtypes(flags.settings)) {
       ERNIE_TRY(auto configuration, verify_configuration(flags, isa, dtype));
       run.configurations.push_back(std::move(configuration));
     }
@@ -133,15 +124,10 @@ Result<bool> verify_ops(const VerifyOpsFlags& flags) {
 
 }  // namespace
 
-Command add_verify_ops_command(CLI::App& app) {
+Command add_verify_ops_command(CLI::App& app, const EngineLoader&) {
   const auto flags = std::make_shared<VerifyOpsFlags>();
   add_flags(app, *flags);
-  return [flags] {
-    const auto passed = verify_ops(*flags);
-    if (passed) return *passed ? 0 : 1;
-    fmt::print(stderr, "ernie verify ops: {}\n", passed.error().message);
-    return 2;
-  };
+  return [flags] { return exit_code_of(verify_ops(*flags)); };
 }
 
 }  // namespace ernie

@@ -51,13 +51,18 @@ Result<std::optional<ModelManifest>> read_manifest(const VerifyReceiptFlags& fla
   return std::optional(*std::move(manifest));
 }
 
+Result<ReceiptReplay::Files> open_files(const VerifyReceiptFlags& flags) {
+  ERNIE_TRY(LineReader results, LineReader::open(flags.results, UINT64_MAX, kMaxResultLineBytes));
+  ReceiptReplay::Files files{std::move(results), std::nullopt, flags.is_part};
+  if (!flags.input.empty()) {
+    ERNIE_TRY(files.input, LineReader::open(flags.input));
+  }
+  return files;
+}
+
 /// Room for the longest answer and a token more, which a shortened receipt would lack.
-Result<void> choose_context(const ReceiptSummary& summary, EngineFlags& flags) {
-  if (flags.engine.max_model_len != 0) return {};
-  ERNIE_TRY(const auto weights, open_weights(flags));
-  flags.engine.max_model_len =
-      std::min(summary.longest + 1, weights->config().max_position_embeddings);
-  return {};
+int64_t needed_context(const ReceiptSummary& summary, const ModelConfig& config) {
+  return std::min(summary.longest + 1, config.max_position_embeddings);
 }
 
 void print_verdict(const ReceiptRun& run) {
@@ -86,17 +91,16 @@ Result<void> write_receipt_report(const VerifyReceiptFlags& flags, const LoadedE
 }
 
 /// Whether every answer has a receipt and every receipt holds.
-Result<bool> verify_receipts(VerifyReceiptFlags& flags, const Interrupt& interrupt) {
+Result<bool> verify_receipts(VerifyReceiptFlags& flags, const EngineLoader& loader,
+                             const Interrupt& interrupt) {
   ERNIE_TRY(const ReceiptSummary summary, summarize_receipts(flags.results));
   OwnModel own;
   ERNIE_TRY(own.recorded, read_manifest(flags));
-  ERNIE_TRY(LineReader results, LineReader::open(flags.results, UINT64_MAX, kMaxResultLineBytes));
-  ReceiptReplay::Files files{std::move(results), std::nullopt, flags.is_part};
-  if (!flags.input.empty()) {
-    ERNIE_TRY(files.input, LineReader::open(flags.input));
-  }
-  ERNIE_TRY_VOID(choose_context(summary, flags.engine));
-  ERNIE_TRY(LoadedEngine loaded, load_engine(flags.engine));
+  ERNIE_TRY(ReceiptReplay::Files files, open_files(flags));
+  ERNIE_TRY(OpenedModel model, loader.open(flags.engine));
+  int64_t& max_model_len = flags.engine.engine.max_model_len;
+  if (max_model_len == 0) max_model_len = needed_context(summary, model.weights->config());
+  ERNIE_TRY(LoadedEngine loaded, loader.load(std::move(model), flags.engine));
   ERNIE_TRY(JobReceipts receipts, prepare_receipts(flags.engine, loaded));
   own.common = std::move(receipts.common);
   own.manifest = std::move(receipts.manifest);
@@ -121,19 +125,16 @@ Result<bool> verify_receipts(VerifyReceiptFlags& flags, const Interrupt& interru
 
 }  // namespace
 
-Command add_verify_receipt_command(CLI::App& app) {
+Command add_verify_receipt_command(CLI::App& app, const EngineLoader& loader) {
   const auto flags = std::make_shared<VerifyReceiptFlags>();
   add_receipt_flags(app, *flags);
   add_engine_flags(app, flags->engine);
   add_report_flags(app, flags->report);
-  return [&app, flags] {
+  return [&app, &loader, flags]() -> Result<int> {
     start_log(app, flags->engine);
     const Interrupt interrupt;
-    const auto verified = verify_receipts(*flags, interrupt);
-    if (verified) return *verified ? 0 : 1;
-    if (verified.error().code == ErrorCode::kCancelled) return interrupt.exit_code();
-    spdlog::error("{}", verified.error().message);
-    return 2;
+    const auto verified = verify_receipts(*flags, loader, interrupt);
+    return exit_code_of(verified, interrupt);
   };
 }
 

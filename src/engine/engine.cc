@@ -36,16 +36,16 @@ struct RequestState {
 
 class EngineImpl final : public Engine {
  public:
-  EngineImpl(std::unique_ptr<Backend> backend, std::unique_ptr<WeightSource> weights,
+  EngineImpl(std::unique_ptr<Backend> backend, const ModelConfig& config,
              std::shared_ptr<const Tokenizer> tokenizer, const EngineOptions& options)
       : options_(options),
+        config_(config),
         backend_(std::move(backend)),
-        weights_(std::move(weights)),
         tokenizer_(std::move(tokenizer)) {}
 
-  Result<void> start(const LoadProgress& progress);
+  Result<void> start(const WeightSource& weights, const LoadProgress& progress);
 
-  const ModelConfig& config() const override { return weights_->config(); }
+  const ModelConfig& config() const override { return config_; }
   const EngineOptions& options() const override { return options_; }
   const Backend& backend() const override { return *backend_; }
   EngineLimits limits() const override {
@@ -80,8 +80,8 @@ class EngineImpl final : public Engine {
   std::vector<RequestOutput> collect(Outputs outputs);
 
   EngineOptions options_;
+  const ModelConfig config_;
   std::unique_ptr<Backend> backend_;
-  std::unique_ptr<WeightSource> weights_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::vector<TokenId> end_ids_;
   std::unique_ptr<Model> model_;
@@ -95,17 +95,16 @@ class EngineImpl final : public Engine {
   Result<void> health_;
 };
 
-Result<void> EngineImpl::start(const LoadProgress& progress) {
-  const ModelConfig& model_config = weights_->config();
+Result<void> EngineImpl::start(const WeightSource& weights, const LoadProgress& progress) {
   RunnerLimits limits{.max_num_seqs = options_.max_num_seqs,
                       .model = {.max_tokens = options_.max_num_batched_tokens}};
   // Options are checked before the weights are read: reading can take minutes.
   EngineOptions probe = options_;
-  ERNIE_TRY_VOID(plan_kv_cache(model_config, shape_of(model_config, {}), *backend_,
-                               available_memory_bytes(), probe));
-  ERNIE_TRY(model_, Model::load(*weights_, *backend_, limits.model, progress));
+  ERNIE_TRY_VOID(
+      plan_kv_cache(config_, shape_of(config_, {}), *backend_, available_memory_bytes(), probe));
+  ERNIE_TRY(model_, Model::load(weights, *backend_, limits.model, progress));
   // Half of what is left: the rest is for the page cache and for others.
-  ERNIE_TRY(const KvCacheShape shape, plan_kv_cache(model_config, model_->shape(), *backend_,
+  ERNIE_TRY(const KvCacheShape shape, plan_kv_cache(config_, model_->shape(), *backend_,
                                                     available_memory_bytes() / 2, options_));
   limits.max_model_len = options_.max_model_len;
   ERNIE_TRY(std::unique_ptr<KvCache> cache, backend_->allocate_kv_cache(shape));
@@ -113,7 +112,7 @@ Result<void> EngineImpl::start(const LoadProgress& progress) {
   blocks_ = std::make_unique<BlockAllocator>(shape.num_blocks);
   scheduler_ = std::make_unique<Scheduler>(
       SchedulerLimits{options_.max_num_seqs, options_.max_num_batched_tokens});
-  end_ids_ = model_config.eos_token_ids;
+  end_ids_ = config_.eos_token_ids;
   if (tokenizer_ != nullptr) {
     const std::vector<TokenId> ends = text_end_ids(*tokenizer_);
     end_ids_.insert(end_ids_.end(), ends.begin(), ends.end());
@@ -285,13 +284,13 @@ std::vector<RequestOutput> EngineImpl::collect(Outputs outputs) {
 }  // namespace
 
 Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<Backend> backend,
-                                               std::unique_ptr<WeightSource> weights,
+                                               const WeightSource& weights,
                                                std::shared_ptr<const Tokenizer> tokenizer,
                                                const EngineOptions& options,
                                                const LoadProgress& progress) {
-  auto engine = std::make_unique<EngineImpl>(std::move(backend), std::move(weights),
+  auto engine = std::make_unique<EngineImpl>(std::move(backend), weights.config(),
                                              std::move(tokenizer), options);
-  ERNIE_TRY_VOID(engine->start(progress));
+  ERNIE_TRY_VOID(engine->start(weights, progress));
   return std::unique_ptr<Engine>(std::move(engine));
 }
 

@@ -34,9 +34,10 @@ struct EngineCounters {
 /// threads.
 class Engine {
  public:
-  /// The tokenizer may be null: then text stays empty and stop strings are refused.
+  /// `weights` are read during the call and not needed afterwards. The tokenizer may be null: then
+  /// text stays empty and stop strings are refused.
   static Result<std::unique_ptr<Engine>> create(std::unique_ptr<Backend> backend,
-                                                std::unique_ptr<WeightSource> weights,
+                                                const WeightSource& weights,
                                                 std::shared_ptr<const Tokenizer> tokenizer,
                                                 const EngineOptions& options,
                                                 const LoadProgress& progress = {});

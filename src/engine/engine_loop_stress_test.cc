@@ -143,7 +143,7 @@ std::unique_ptr<Engine> real_engine() {
   auto backend = make_backend("cpu", {.num_threads = 1}).value();
   auto weights = open_checkpoint(ERNIE_SOURCE_DIR "/tests/golden/moe_shared").value();
   const EngineOptions options{.max_model_len = 96, .max_num_seqs = 4, .max_num_batched_tokens = 32};
-  return Engine::create(std::move(backend), std::move(weights), nullptr, options).value();
+  return Engine::create(std::move(backend), *weights, nullptr, options).value();
 }
 
 GenerationRequest real_request(uint64_t seed) {

@@ -27,7 +27,7 @@ struct Answer {
 std::unique_ptr<Engine> make_engine(const EngineOptions& options, int num_threads = 2) {
   auto backend = make_backend("cpu", {.dtype = DType::kBF16, .num_threads = num_threads}).value();
   auto weights = open_checkpoint(ERNIE_SOURCE_DIR "/tests/golden/moe_shared").value();
-  return Engine::create(std::move(backend), std::move(weights), nullptr, options).value();
+  return Engine::create(std::move(backend), *weights, nullptr, options).value();
 }
 
 EngineOptions small_options() {
@@ -217,10 +217,24 @@ class PoisonedWeights final : public WeightSource {
   TokenId token_;
 };
 
+TEST(Engine, NeedsNoWeightSourceOnceItIsMade) {
+  const auto make = [](bool map_weights) {
+    // The source ends with the call; what is mapped must stay.
+    return Engine::create(
+               make_backend("cpu", {.num_threads = 1, .map_weights = map_weights}).value(),
+               *open_checkpoint(ERNIE_SOURCE_DIR "/tests/golden/moe_shared").value(), nullptr,
+               small_options())
+        .value();
+  };
+  const auto mapped = make(true), copied = make(false);
+  EXPECT_EQ(mapped->config().architecture, "Ernie4_5_MoeForCausalLM");
+  EXPECT_EQ(answer_alone(*mapped, make_request(9)), answer_alone(*copied, make_request(9)));
+}
+
 TEST(Engine, UnusableLogitsEndOneRequestAndLeaveTheOthers) {
   const auto make = [](std::unique_ptr<WeightSource> weights) {
-    return Engine::create(make_backend("cpu", {.num_threads = 1}).value(), std::move(weights),
-                          nullptr, small_options())
+    return Engine::create(make_backend("cpu", {.num_threads = 1}).value(), *weights, nullptr,
+                          small_options())
         .value();
   };
   constexpr TokenId kPoison = 17;

@@ -10,6 +10,7 @@
 #include "backend/registry.h"
 #include "base/file.h"
 #include "base/memory_info.h"
+#include "base/thread_pool.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/inspect.h"
 #include "jobs/demo_model.h"
@@ -18,7 +19,7 @@ namespace ernie {
 namespace {
 
 namespace fs = std::filesystem;
-using WeightsPtr = std::unique_ptr<WeightSource>;
+using WeightsPtr = std::shared_ptr<const WeightSource>;
 using TokenizerPtr = std::shared_ptr<const Tokenizer>;
 
 constexpr uint64_t kMaxConfigBytes = uint64_t{1} << 20;
@@ -82,9 +83,9 @@ LoadProgress log_loading(int64_t num_layers) {
   };
 }
 
-void log_engine(const LoadedEngine& loaded, const std::string& weights) {
+void log_engine(const LoadedEngine& loaded) {
   const EngineOptions& options = loaded.engine->options();
-  spdlog::info("model {}: {}", loaded.model_name, weights);
+  spdlog::info("model {}: {}", loaded.model_name, loaded.weights->describe());
   spdlog::info(
       "device {}; max-model-len {}, max-num-seqs {}, max-num-batched-tokens {}, block-size {}, KV "
       "cache {:.1f} MiB",
@@ -98,17 +99,27 @@ void log_engine(const LoadedEngine& loaded, const std::string& weights) {
 Result<WeightsPtr> open_weights(const EngineSettings& settings) {
   if (settings.load_format == "dummy") {
     ERNIE_TRY(const ModelConfig config, dummy_config(settings.model));
-    return make_dummy_weights(config, /*seed=*/0);
+    return WeightsPtr(make_dummy_weights(config, /*seed=*/0));
   }
-  if (!settings.model.empty()) return open_checkpoint(settings.model);
   const DemoModel demo = demo_model();
-  return open_checkpoint(demo.config, demo.weights);
+  ERNIE_TRY(auto weights, settings.model.empty() ? open_checkpoint(demo.config, demo.weights)
+                                                 : open_checkpoint(settings.model));
+  return WeightsPtr(std::move(weights));
+}
+
+std::optional<DType> named_dtype(const DeviceSettings& settings) {
+  if (settings.dtype == "bfloat16") return DType::kBF16;
+  if (settings.dtype == "float32") return DType::kF32;
+  return std::nullopt;
+}
+
+int num_threads(const DeviceSettings& settings) {
+  return settings.threads != 0 ? settings.threads : available_processors();
 }
 
 DType compute_dtype(const EngineSettings& settings, const ModelConfig& config) {
-  if (settings.dtype == "bfloat16") return DType::kBF16;
-  if (settings.dtype == "float32") return DType::kF32;
-  return config.dtype == DType::kBF16 ? DType::kBF16 : DType::kF32;
+  const DType stored = config.dtype == DType::kBF16 ? DType::kBF16 : DType::kF32;
+  return named_dtype(settings).value_or(stored);
 }
 
 Result<BackendOptions> backend_options(const EngineSettings& settings, const ModelConfig& config) {
@@ -130,22 +141,33 @@ Result<TokenizerPtr> open_tokenizer(const EngineSettings& settings) {
   return Tokenizer::load(settings.model);
 }
 
-Result<LoadedEngine> load_engine(const EngineSettings& settings) {
+Result<OpenedModel> EngineLoader::open(const EngineSettings& settings) const {
+  OpenedModel model;
+  ERNIE_TRY(model.weights, open_weights(settings));
+  ERNIE_TRY(model.tokenizer, open_tokenizer(settings));
+  return model;
+}
+
+Result<LoadedEngine> EngineLoader::load(OpenedModel model, const EngineSettings& settings) const {
+  const ModelConfig& config = model.weights->config();
   LoadedEngine loaded;
-  ERNIE_TRY(WeightsPtr weights, open_weights(settings));
-  ERNIE_TRY(loaded.tokenizer, open_tokenizer(settings));
-  ERNIE_TRY(const BackendOptions options, backend_options(settings, weights->config()));
+  ERNIE_TRY(const BackendOptions options, backend_options(settings, config));
   ERNIE_TRY(auto backend, make_backend(settings.device, options));
-  ERNIE_TRY(loaded.identity, model_identity(settings, *weights, options.dtype));
-  const std::string description = weights->describe();
-  const LoadProgress progress = log_loading(weights->config().num_layers);
-  ERNIE_TRY(loaded.engine, Engine::create(std::move(backend), std::move(weights), loaded.tokenizer,
-                                          settings.engine, progress));
+  ERNIE_TRY(loaded.identity, model_identity(settings, *model.weights, options.dtype));
+  ERNIE_TRY(loaded.engine, Engine::create(std::move(backend), *model.weights, model.tokenizer,
+                                          settings.engine, log_loading(config.num_layers)));
+  loaded.weights = std::move(model.weights);
+  loaded.tokenizer = std::move(model.tokenizer);
   loaded.dtype = options.dtype;
   loaded.model_name = model_name(settings);
   if (loaded.tokenizer) loaded.chat_template = detect_chat_template(*loaded.tokenizer);
-  log_engine(loaded, description);
+  log_engine(loaded);
   return loaded;
+}
+
+Result<LoadedEngine> EngineLoader::open_and_load(const EngineSettings& settings) const {
+  ERNIE_TRY(OpenedModel model, open(settings));
+  return load(std::move(model), settings);
 }
 
 }  // namespace ernie

@@ -58,11 +58,25 @@ std::string progress_bar(const ProgressState& state, int columns) {
                      std::string(static_cast<size_t>(room - filled), '.'), text);
 }
 
+ProgressLine::ProgressLine(bool quiet) : is_visible_(!quiet && ::isatty(STDERR_FILENO) == 1) {}
+
+void ProgressLine::show(std::string_view text, bool is_last) {
+  if (!is_visible_) return;
+  fmt::print(stderr, "\r{}\x1b[K{}", text, is_last ? "\n" : "");
+  std::fflush(stderr);
+  is_shown_ = !is_last;
+}
+
+void ProgressLine::clear() {
+  if (is_shown_) show("");
+  is_shown_ = false;
+}
+
 Progress::Progress(int64_t num_total, int64_t num_before, bool quiet)
-    : quiet_(quiet), is_terminal_(::isatty(STDERR_FILENO) == 1), start_(Clock::now()) {
+    : line_(quiet), quiet_(quiet), start_(Clock::now()) {
   state_.num_total = num_total;
   state_.num_done = state_.num_before = num_before;
-  next_ = start_ + (is_terminal_ ? Clock::duration(kBarInterval) : kLineInterval);
+  next_ = start_ + (line_.is_visible() ? Clock::duration(kBarInterval) : kLineInterval);
 }
 
 Progress::~Progress() { clear(); }
@@ -70,20 +84,14 @@ Progress::~Progress() { clear(); }
 void Progress::update() {
   const auto now = Clock::now();
   if (quiet_ || now < next_) return;
-  if (is_terminal_) {
-    fmt::print(stderr, "\r{}\x1b[K", progress_bar(state(), terminal_columns()));
+  if (line_.is_visible()) {
+    line_.show(progress_bar(state(), terminal_columns()));
     next_ = now + kBarInterval;
-    shown_ = true;
   } else {
     fmt::print(stderr, "{}\n", progress_text(state()));
+    std::fflush(stderr);
     next_ = now + kLineInterval;
   }
-  std::fflush(stderr);
-}
-
-void Progress::clear() {
-  if (shown_) fmt::print(stderr, "\r\x1b[K");
-  shown_ = false;
 }
 
 const ProgressState& Progress::state() {

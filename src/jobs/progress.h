@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace ernie {
 
@@ -21,6 +22,23 @@ std::string progress_text(const ProgressState& state);
 /// The same behind a bar, within `columns`.
 std::string progress_bar(const ProgressState& state, int columns);
 
+/// A line on standard error that each text replaces; nothing when quiet or without a terminal. One
+/// thread.
+class ProgressLine {
+ public:
+  explicit ProgressLine(bool quiet);
+
+  bool is_visible() const { return is_visible_; }
+  /// The last text stays.
+  void show(std::string_view text, bool is_last = false);
+  /// Takes the line away, so that other text can follow.
+  void clear();
+
+ private:
+  bool is_visible_;
+  bool is_shown_ = false;
+};
+
 /// Shows progress on standard error: a bar in place on a terminal, else a line every ten seconds.
 /// Nothing when quiet. One thread.
 class Progress {
@@ -35,14 +53,14 @@ class Progress {
   /// Shows the state if it is time to.
   void update();
   /// Takes the bar away, so that other text can follow.
-  void clear();
+  void clear() { line_.clear(); }
   const ProgressState& state();
 
  private:
   using Clock = std::chrono::steady_clock;
   ProgressState state_;
-  bool quiet_, is_terminal_;
-  bool shown_ = false;
+  ProgressLine line_;
+  bool quiet_;
   Clock::time_point start_, next_;
 };
 

@@ -12,9 +12,9 @@ namespace ernie {
 Result<JobReceipts> prepare_receipts(const EngineSettings& settings, const LoadedEngine& loaded) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
-  ERNIE_TRY(const auto weights, open_weights(settings));
   JobReceipts receipts;
-  ERNIE_TRY(receipts.manifest, make_manifest(*weights, loaded.tokenizer.get(), settings.threads));
+  ERNIE_TRY(receipts.manifest,
+            make_manifest(*loaded.weights, loaded.tokenizer.get(), settings.threads));
   receipts.common.model = model_digest(receipts.manifest);
   receipts.common.tokenizer = receipts.manifest.tokenizer;
   receipts.common.numerics = fmt::format("{} {}", settings.device, dtype_name(loaded.dtype));

@@ -63,18 +63,19 @@ class TokenizeTest(unittest.TestCase):
             good = b"[3]\n" if flags else b'"0"\n'
             code, out, err = tokenize(good + line + b"\n" + good, "--tokenizer", TINY, *flags)
             self.assertEqual((code, out), (2, '"0"\n' if flags else "[3]\n"), line)
-            self.assertEqual(err, f"<stdin>: line 2: {message}\n")
+            self.assertEqual(err, f"ernie tokenize: <stdin>: line 2: {message}\n")
 
     def test_too_long_a_line(self):
         code, out, err = tokenize(b'"' + b"a" * (64 << 20) + b'"', "--tokenizer", TINY)
         self.assertEqual((code, out), (2, ""))
         self.assertEqual(
-            err, "<stdin>: line 1: got more than 67108864 bytes, expected at most as many\n")
+            err, "ernie tokenize: <stdin>: line 1: got more than 67108864 bytes, expected at most as many\n")
 
     def test_a_missing_tokenizer(self):
         code, _, err = tokenize("", "--tokenizer", "/nonexistent")
         self.assertEqual(code, 2)
-        self.assertEqual(err, "/nonexistent: cannot open: No such file or directory\n")
+        self.assertEqual(err, "ernie tokenize: /nonexistent: cannot open: No such file or "
+                              "directory\n")
 
 
 if __name__ == "__main__":

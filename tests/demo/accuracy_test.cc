@@ -45,7 +45,7 @@ std::vector<std::string> completions(const std::string& device, DType dtype,
   options.max_model_len = 128;
   options.max_num_seqs = 32;
   const auto engine = Engine::create(make_backend(device, {.dtype = dtype}).value(),
-                                     open_checkpoint(kModel).value(), tokenizer, options)
+                                     *open_checkpoint(kModel).value(), tokenizer, options)
                           .value();
   std::map<RequestId, size_t> row_of;
   for (size_t i = 0; i < rows.size(); ++i) {

@@ -8,8 +8,7 @@ ernie::Result<void> answer(const std::string& directory, const std::string& prom
   ERNIE_TRY(auto weights, ernie::open_checkpoint(directory));
   ERNIE_TRY(auto tokenizer, ernie::Tokenizer::load(directory));
   ERNIE_TRY(auto backend, ernie::make_backend("cpu", {}));
-  ERNIE_TRY(auto engine,
-            ernie::Engine::create(std::move(backend), std::move(weights), tokenizer, {}));
+  ERNIE_TRY(auto engine, ernie::Engine::create(std::move(backend), *weights, tokenizer, {}));
   ernie::GenerationRequest request;
   request.prompt_ids = tokenizer->encode(prompt, ernie::SpecialTokens::kAsText);
   request.params.temperature = 0;

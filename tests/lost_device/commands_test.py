@@ -2,7 +2,7 @@
 """What the commands do when the device is lost: one line on standard error, exit code 2, and nothing of what was
 finished is lost.
 
-    commands_test.py PROGRAM    PROGRAM: ernie with tests/lost_device/losing_load_engine.cc
+    commands_test.py PROGRAM    PROGRAM: ernie with tests/lost_device/losing_main.cc
 """
 
 import json

@@ -17,7 +17,7 @@ constexpr int kRequests = 5;
 std::unique_ptr<Engine> losing_engine(int lost_at) {
   auto backend = make_backend("cpu", {.dtype = DType::kF32, .num_threads = 1}).value();
   return Engine::create(make_losing_backend(std::move(backend), lost_at),
-                        make_dummy_weights(*preset_model_config("tiny"), 1), nullptr,
+                        *make_dummy_weights(*preset_model_config("tiny"), 1), nullptr,
                         {.max_model_len = 64, .max_num_seqs = 3, .max_num_batched_tokens = 16})
       .value();
 }

@@ -24,7 +24,7 @@ Variant base_variant() {
 Result<std::unique_ptr<Engine>> make_engine(const Variant& variant) {
   ERNIE_TRY(auto weights, open_checkpoint(ERNIE_SOURCE_DIR "/tests/golden/moe_shared"));
   ERNIE_TRY(auto backend, make_backend("cpu", variant.backend));
-  return Engine::create(std::move(backend), std::move(weights), nullptr, variant.engine);
+  return Engine::create(std::move(backend), *weights, nullptr, variant.engine);
 }
 
 /// An engine that computes other requests than it was given.

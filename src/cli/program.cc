@@ -1,0 +1,93 @@
+#include "cli/program.h"
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "cli/commands.h"
+
+namespace ernie {
+namespace {
+
+constexpr int kCouldNotRun = 2;
+
+/// "ernie run: out of memory". Makes no string: memory may be what there is none of.
+int report_failure(const std::string& command, const char* problem, const char* details = "") {
+  std::fprintf(stderr, "%s: %s%s\n", command.c_str(), problem, details);
+  return kCouldNotRun;
+}
+
+/// The subcommand of a subcommand that was called.
+const CLI::App& called(const CLI::App& app) {
+  const auto subcommands = app.get_subcommands();
+  return subcommands.empty() ? app : called(*subcommands.front());
+}
+
+}  // namespace
+
+void add_subcommand(CLI::App& app, const char* name, const char* description, AddCommand* add,
+                    const EngineLoader& loader, Command& chosen) {
+  CLI::App* subcommand = app.add_subcommand(name, description);
+  subcommand->callback([&chosen, run = add(*subcommand, loader)] { chosen = run; });
+}
+
+Result<int> exit_code_of(const Result<bool>& succeeded) {
+  ERNIE_TRY(const bool all, succeeded);
+  return all ? 0 : 1;
+}
+
+Result<int> exit_code_of(const Result<bool>& succeeded, const Interrupt& interrupt) {
+  if (!succeeded && succeeded.error().code == ErrorCode::kCancelled) return interrupt.exit_code();
+  return exit_code_of(succeeded);
+}
+
+std::string command_name(const CLI::App& app) {
+  const CLI::App* parent = app.get_parent();
+  return parent == nullptr ? app.get_name() : command_name(*parent) + " " + app.get_name();
+}
+
+namespace {
+
+/// Sets `name` to that of the command.
+int parse_and_run(int argc, const char* const* argv, const EngineLoader& loader,
+                  std::string& name) {
+  CLI::App app{"Runs, serves, verifies and measures the ERNIE-4.5 text models", "ernie"};
+  app.set_version_flag("--version", ERNIE_VERSION);
+  app.require_subcommand(1);
+  Command command;
+  const auto add = [&](const char* subcommand, const char* description, AddCommand* add_command) {
+    add_subcommand(app, subcommand, description, add_command, loader, command);
+  };
+  add("run", "One prompt, or a file of prompts", add_run_command);
+  add("run-batch", "A file of OpenAI batch requests, resumable", add_run_batch_command);
+  add("inspect", "What is in a checkpoint and what it costs in memory", add_inspect_command);
+  add("dummy", "Write a random checkpoint of a given shape", add_dummy_command);
+  add("tokenize", "Text to token ids and back", add_tokenize_command);
+  add("verify", "Proof that what is computed is right and repeatable", add_verify_command);
+  add("bench", "Speed relative to this machine's limits", add_bench_command);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kCouldNotRun;
+  }
+  name = command_name(called(app));
+  const Result<int> code = command();
+  return code ? *code : report_failure(name, code.error().message.c_str());
+}
+
+}  // namespace
+
+int run_program(int argc, const char* const* argv, const EngineLoader& loader) {
+  std::string name = "ernie";
+  try {
+    return parse_and_run(argc, argv, loader, name);
+  } catch (const std::bad_alloc&) {
+    return report_failure(name, "out of memory");
+  } catch (const std::exception& error) {
+    return report_failure(name, "a mistake in this program: ", error.what());
+  } catch (...) {
+    return report_failure(name, "a mistake in this program");
+  }
+}
+
+}  // namespace ernie
