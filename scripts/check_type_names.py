@@ -45,18 +45,63 @@ def tokens_of(source: str) -> list[Token]:
     while at < len(source):
         match = TOKEN.match(source, at)
         kind = match.lastgroup if match.lastgroup != "fence" else "raw"
-        if kind not in ("skip", "directive"):
+        if kind != "skip":
             tokens.append(Token(kind, match.group(), line))
         line += match.group().count("\n")
         at = match.end()
     return tokens
 
 
+def keyword_of(token: Token) -> str:
+    """"if" of "#ifdef X", "else" of "#elif Y"; "" of what is no conditional."""
+    found = re.match(r"#\s*(if|el|endif)", token.text) if token.kind == "directive" else None
+    return {"if": "if", "el": "else", "endif": "endif"}[found.group(1)] if found else ""
+
+
+def branch_counts(tokens: list[Token]) -> list[int]:
+    """Of each conditional, in the order of their beginnings."""
+    counts, order = [], []
+    for keyword in map(keyword_of, tokens):
+        if keyword == "if":
+            order.append(len(counts))
+            counts.append(1)
+        elif keyword == "else" and order:
+            counts[order[-1]] += 1
+        elif keyword == "endif" and order:
+            order.pop()
+    return counts
+
+
+def alternative(tokens: list[Token], counts: list[int], wanted: int) -> list[Token]:
+    """What is left of a file if each conditional that has so many branches takes that one, the others their first."""
+    left, stack, next_group = [], [], 0  # stack: [branch where we are, branch that is taken]
+    for token in tokens:
+        keyword = keyword_of(token)
+        if keyword == "if":
+            stack.append([0, wanted if wanted < counts[next_group] else 0])
+            next_group += 1
+        elif keyword == "else" and stack:
+            stack[-1][0] += 1
+        elif keyword == "endif" and stack:
+            stack.pop()
+        if token.kind != "directive" and all(at == taken for at, taken in stack):
+            left.append(token)
+    return left
+
+
+def definitions_of(source: str) -> list[Definition]:
+    """Under every condition, in the order of their lines."""
+    tokens = tokens_of(source)
+    counts = branch_counts(tokens)
+    found = [d for i in range(max(counts, default=1)) for d in Parser(alternative(tokens, counts, i)).parse()]
+    return sorted(dict.fromkeys(found), key=lambda definition: definition.line)
+
+
 class Parser:
     """Collects the qualified names of the types that one file defines."""
 
-    def __init__(self, source: str):
-        self.tokens = tokens_of(source)
+    def __init__(self, tokens: list[Token]):
+        self.tokens = tokens
         self.at = 0
         self.scopes: list[str | None] = []  # names; None: visible in this file alone
         self.found: list[Definition] = []
@@ -227,7 +272,7 @@ def problems_of(files: list[pathlib.Path], root: pathlib.Path) -> list[str]:
     for path in files:
         relative = path.relative_to(root).as_posix()
         try:
-            definitions = Parser(path.read_text(encoding="utf-8")).parse()
+            definitions = definitions_of(path.read_text(encoding="utf-8"))
         except Malformed as error:
             problems.append(f"{relative}: {error}")
             continue

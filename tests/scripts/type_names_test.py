@@ -14,7 +14,7 @@ import check_type_names  # noqa: E402
 
 
 def names(source: str) -> list[str]:
-    return [definition.name for definition in check_type_names.Parser(source).parse()]
+    return [definition.name for definition in check_type_names.definitions_of(source)]
 
 
 class Definitions(unittest.TestCase):
@@ -53,8 +53,13 @@ class Definitions(unittest.TestCase):
                                "#define G struct G { \\\n  int x; }\n  #if 1  // struct H {\n#endif\nconstexpr int i = 1'000'000; struct J {};"), ["J"])
 
     def test_lines(self):
-        found = check_type_names.Parser('int a;\n/* x\n y */ const char* b = R"(\n)";\n\nstruct C {};\n').parse()
+        found = check_type_names.definitions_of('int a;\n/* x\n y */ const char* b = R"(\n)";\n\nstruct C {};\n')
         self.assertEqual([(d.name, d.line) for d in found], [("C", 6)])
+
+    def test_every_branch_of_a_conditional(self):
+        # Each closes the same brace.
+        self.assertEqual(names("namespace a {\n#if X\nstruct A {};\n}\n#elif Y\nstruct B {};\n}\n#else\n#ifdef Z\nstruct C {};\n#endif\n}\n#endif\n"
+                               "struct D {};"), ["a::A", "a::B", "a::C", "D"])
 
     def test_subscripts_are_no_attributes(self):
         self.assertEqual(names("int x = a[b[i]]; struct A { int y = a[b[0]]; struct B {}; };"), ["A", "A::B"])
