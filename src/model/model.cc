@@ -3,8 +3,8 @@
 namespace ernie {
 namespace {
 
-void tell(ForwardObserver* observer, std::string_view what, int64_t layer, const Tensor& value) {
-  if (observer != nullptr) observer->observe(what, layer, value);
+void tell(ForwardObserver* observer, Tap tap, int64_t layer, const Tensor& value) {
+  if (observer != nullptr) observer->observe(tap, layer, value);
 }
 
 }  // namespace
@@ -39,7 +39,7 @@ Result<Tensor> Model::forward(const Batch& batch, KvCache& cache, ForwardObserve
   backend_.embed(batch.token_ids, *weights_.embedding, shape_.vocabulary.begin, x);
   communicator_->all_reduce(x);
   backend_.rope_table(batch.positions, config_.rope_theta, act_.rope_table.rows(0, num_tokens));
-  tell(observer, "embedding", -1, x);
+  tell(observer, Tap::kEmbedding, -1, x);
   for (int64_t i = 0; i < config_.num_layers; ++i) {
     ERNIE_TRY(const LayerWeights* layer, layer_weights(i));
     if (i == 0) {
@@ -49,19 +49,19 @@ Result<Tensor> Model::forward(const Batch& batch, KvCache& cache, ForwardObserve
     }
     attention_block(i, *layer, batch, cache, normed, branch);
     communicator_->all_reduce(branch);
-    tell(observer, "attention", i, branch);
+    tell(observer, Tap::kAttention, i, branch);
 
     add_branch(x, branch, *layer->post_norm, normed, observer, -1);
     if (layer->moe) {
       moe_block(i, *layer->moe, normed, branch, observer);
     } else {
       mlp_block(*layer->mlp, normed, branch);
-      tell(observer, "mlp", i, branch);
+      tell(observer, Tap::kMlp, i, branch);
     }
     communicator_->all_reduce(branch);
   }
   add_branch(x, branch, *weights_.final_norm, normed, observer, config_.num_layers - 1);
-  tell(observer, "final_norm", -1, normed);
+  tell(observer, Tap::kFinalNorm, -1, normed);
   return normed;
 }
 
@@ -102,7 +102,7 @@ void Model::add_branch(const Tensor& x, const Tensor& branch, const Operand& nor
     return;
   }
   backend_.add(x, branch, x);
-  if (finished_layer >= 0) tell(observer, "layer", finished_layer, x);
+  if (finished_layer >= 0) tell(observer, Tap::kLayer, finished_layer, x);
   backend_.rms_norm(x, norm, config_.rms_norm_eps, normed);
 }
 
@@ -134,7 +134,7 @@ void Model::moe_block(int64_t layer, const MoeWeights& moe, const Tensor& x, con
   if (!moe.shared) return;
   const Tensor shared = act_.shared.rows(0, x.dim(0));
   mlp_block(*moe.shared, x, shared);
-  tell(observer, "shared", layer, shared);
+  tell(observer, Tap::kShared, layer, shared);
   backend_.add(out, shared, out);
 }
 
@@ -155,14 +155,14 @@ void Model::routed_experts(int64_t layer, const MoeWeights& moe, const Tensor& x
     return;
   }
   backend_.linear(x, operands.router, scratch.router_logits);
-  tell(observer, "router_logits", layer, scratch.router_logits);
+  tell(observer, Tap::kRouterLogits, layer, scratch.router_logits);
   backend_.route(scratch.router_logits, operands.bias, operands.norm_min, scratch.expert_ids,
                  scratch.expert_weights);
-  tell(observer, "expert_ids", layer, scratch.expert_ids);
-  tell(observer, "expert_weights", layer, scratch.expert_weights);
+  tell(observer, Tap::kExpertIds, layer, scratch.expert_ids);
+  tell(observer, Tap::kExpertWeights, layer, scratch.expert_weights);
   backend_.experts(x, scratch.expert_ids, scratch.expert_weights, operands.experts,
                    operands.first_expert, out);
-  tell(observer, "routed", layer, out);
+  tell(observer, Tap::kRouted, layer, out);
 }
 
 }  // namespace ernie

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <memory>
-#include <string_view>
 
 #include "model/activations.h"
+#include "model/tap.h"
 #include "model/weights.h"
 
 namespace ernie {
@@ -24,9 +24,7 @@ struct Batch {
 class ForwardObserver {
  public:
   virtual ~ForwardObserver() = default;
-  /// what: "embedding", "attention", "router_logits", "expert_ids", "expert_weights", "routed",
-  /// "shared", "mlp" (of a dense layer), "layer", "final_norm".
-  virtual void observe(std::string_view what, int64_t layer, const Tensor& value) = 0;
+  virtual void observe(Tap tap, int64_t layer, const Tensor& value) = 0;
 };
 
 struct ModelLimits {

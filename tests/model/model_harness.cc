@@ -11,8 +11,9 @@ class Recorder final : public ForwardObserver {
  public:
   Recorder(Backend& backend, std::map<std::string, Values>& seen)
       : backend_(backend), seen_(seen) {}
-  void observe(std::string_view what, int64_t layer, const Tensor& value) override {
-    const std::string name = layer < 0 ? std::string(what) : fmt::format("{}.{}", what, layer);
+  void observe(Tap tap, int64_t layer, const Tensor& value) override {
+    const std::string name =
+        layer < 0 ? std::string(tap_name(tap)) : fmt::format("{}.{}", tap_name(tap), layer);
     seen_[name] = verify::model::to_host(backend_, value).value();
   }
 

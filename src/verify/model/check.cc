@@ -18,14 +18,14 @@ const Values* find(const Taps& taps, const Place& place) {
   return found == taps.end() ? nullptr : &found->second;
 }
 
-bool is_compared(const Place& place) { return place.stage != Stage::kExpertIds; }
+bool is_compared(const Place& place) { return place.tap != Tap::kExpertIds; }
 
 /// Tokens before the first whose experts differ in this layer or an earlier one; none if the truth
 /// does not tell its experts.
 int64_t tokens_alike(const Taps& got, const Taps& want, const Place& place, int64_t num_tokens) {
   int64_t alike = num_tokens;
   for (const auto& [p, ids] : got) {
-    if (p.stage != Stage::kExpertIds || p > place) continue;
+    if (p.tap != Tap::kExpertIds || p > place) continue;
     const Values* true_ids = find(want, p);
     alike = true_ids == nullptr ? 0 : std::min(alike, num_tokens_alike(ids, *true_ids));
   }
@@ -42,31 +42,30 @@ int64_t tokens_alike(const PromptRuns& runs, const Place& place) {
 /// Whether the truth has everything that goes into the stage which ends at `place`. A dense MLP
 /// may be left out: then it counts to the layer's sum.
 bool has_inputs(const Taps& truth, const Place& place, const ModelConfig& config) {
-  const auto has = [&](Stage stage) { return truth.contains({place.layer, stage}); };
-  const bool has_stream = place.layer <= 0 ? truth.contains({-1, Stage::kEmbedding})
-                                           : truth.contains({place.layer - 1, Stage::kLayer});
-  switch (place.stage) {
-    case Stage::kEmbedding:
+  const auto has = [&](Tap tap) { return truth.contains({place.layer, tap}); };
+  const bool has_stream = place.layer <= 0 ? truth.contains({-1, Tap::kEmbedding})
+                                           : truth.contains({place.layer - 1, Tap::kLayer});
+  switch (place.tap) {
+    case Tap::kEmbedding:
       return true;
-    case Stage::kAttention:
-    case Stage::kFinalNorm:
+    case Tap::kAttention:
+    case Tap::kFinalNorm:
       return has_stream;
-    case Stage::kExpertIds:
-    case Stage::kExpertWeights:
-      return has(Stage::kRouterLogits);
-    case Stage::kRouted:
-      return has_stream && has(Stage::kAttention) && has(Stage::kExpertIds) &&
-             has(Stage::kExpertWeights);
-    case Stage::kLayer:
+    case Tap::kExpertIds:
+    case Tap::kExpertWeights:
+      return has(Tap::kRouterLogits);
+    case Tap::kRouted:
+      return has_stream && has(Tap::kAttention) && has(Tap::kExpertIds) && has(Tap::kExpertWeights);
+    case Tap::kLayer:
       if (config.is_moe_layer(place.layer)) {
-        const bool has_shared = config.num_shared_experts == 0 || has(Stage::kShared);
-        return has_stream && has(Stage::kAttention) && has(Stage::kRouted) && has_shared;
+        const bool has_shared = config.num_shared_experts == 0 || has(Tap::kShared);
+        return has_stream && has(Tap::kAttention) && has(Tap::kRouted) && has_shared;
       }
-      return has_stream && has(Stage::kAttention);
-    case Stage::kLogits:
-      return has(Stage::kFinalNorm);
+      return has_stream && has(Tap::kAttention);
+    case Tap::kLogits:
+      return has(Tap::kFinalNorm);
     default:
-      return has_stream && has(Stage::kAttention);
+      return has_stream && has(Tap::kAttention);
   }
 }
 
@@ -74,8 +73,8 @@ bool has_inputs(const Taps& truth, const Place& place, const ModelConfig& config
 /// side and as a truth in `truth_act` has them, all else as it is.
 AlignedWeights sides(const Taps& got, const Taps& want, const Place& place, DType truth_act) {
   const Values &g = got.at(place), &w = want.at(place);
-  const Place ids{place.layer, Stage::kExpertIds};
-  if (place.stage != Stage::kExpertWeights || !want.contains(ids)) return {g, w};
+  const Place ids{place.layer, Tap::kExpertIds};
+  if (place.tap != Tap::kExpertWeights || !want.contains(ids)) return {g, w};
   AlignedWeights both = align_weights(got.at(ids), g, want.at(ids), w);
   for (double& x : both.got.data) x = round_to(truth_act, x);
   return both;
@@ -147,7 +146,7 @@ void ModelJudge::add(const PromptRuns& runs) {
     if (!is_compared(place) || !runs.free.taps.contains(place)) continue;
     add_place(runs, place, values, tokens_alike(runs, place));
   }
-  const Place logits{context_.config.num_layers, Stage::kLogits};
+  const Place logits{context_.config.num_layers, Tap::kLogits};
   if (want.contains(logits)) {
     add_logits(runs, tokens_alike(runs, logits));
   }
@@ -157,8 +156,8 @@ void ModelJudge::add(const PromptRuns& runs) {
 void ModelJudge::add_routing(const PromptRuns& runs) {
   const Taps& want = runs.truth.truth.taps;
   for (const auto& [place, ids] : want) {
-    const Values* logits = find(want, {place.layer, Stage::kRouterLogits});
-    if (place.stage != Stage::kExpertIds || logits == nullptr) continue;
+    const Values* logits = find(want, {place.layer, Tap::kRouterLogits});
+    if (place.tap != Tap::kExpertIds || logits == nullptr) continue;
     const auto layer = static_cast<size_t>(place.layer);
     if (context_.router_bias[layer].empty() || !runs.free.taps.contains(place)) continue;
     const std::vector<float>& bias = context_.router_bias[layer];
@@ -166,7 +165,7 @@ void ModelJudge::add_routing(const PromptRuns& runs) {
     result.layer = place.layer;
     // Alone, the device was given the truth's logits.
     result.alone.add(compare_routing({*logits, runs.alone.taps.at(place)}, {*logits, ids}, bias));
-    const Values& own = runs.free.taps.at({place.layer, Stage::kRouterLogits});
+    const Values& own = runs.free.taps.at({place.layer, Tap::kRouterLogits});
     result.free.add(compare_routing({own, runs.free.taps.at(place)}, {*logits, ids}, bias));
   }
 }
@@ -203,7 +202,7 @@ void ModelJudge::add_place(const PromptRuns& runs, const Place& place, const Val
 }
 
 void ModelJudge::add_logits(const PromptRuns& runs, int64_t num_alike) {
-  const Place place{context_.config.num_layers, Stage::kLogits};
+  const Place place{context_.config.num_layers, Tap::kLogits};
   const Values &want = runs.truth.truth.taps.at(place), &got = runs.free.taps.at(place);
   const std::span<const int32_t> next = std::span(runs.truth.truth.ids).subspan(1);
   all_.add(want, got, want.rows);
@@ -224,7 +223,7 @@ void ModelJudge::add_recorded_rules(const PromptRuns& runs) {
     if (got == nullptr || !is_compared(place)) continue;
     const TapError error = tap_error(*got, want);
     const double share = share_of_golden_tolerance(error, place, context_.arithmetic);
-    if (place.stage == Stage::kLogits) {
+    if (place.tap == Tap::kLogits) {
       logits_share_ = std::max(logits_share_, share);
       least_equal_ = std::min(least_equal_, error.equal_fraction);
     } else {
@@ -256,7 +255,7 @@ ModelCheck ModelJudge::verdict() const {
       r.original_abs = original.max_abs;
     }
     r.departs = !(r.free.l2 <= kMaxOverYardstick * r.yardstick);
-    if (place.stage == Stage::kLayer) {
+    if (place.tap == Tap::kLayer) {
       if (last_layer > 0) r.growth = r.free.l2 / last_layer;
       last_layer = r.free.l2;
     }
@@ -280,7 +279,7 @@ ValueCanary try_canary(const CheckContext& context, PromptRuns runs, const Model
   std::vector<const PlaceResult*> candidates;
   for (const PlaceResult& place : green.places) {
     const bool is_judged = place.alone.num_values > 0;
-    if (is_judged && place.place.stage != Stage::kExpertWeights) candidates.push_back(&place);
+    if (is_judged && place.place.tap != Tap::kExpertWeights) candidates.push_back(&place);
   }
   // Nothing was judged: then nothing can be caught either, and the run fails.
   if (candidates.empty()) return {};

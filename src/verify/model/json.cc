@@ -25,7 +25,7 @@ json::object error_json(const TapError& e) {
 
 json::object place_json(const PlaceResult& r) {
   json::object object{{"layer", r.place.layer},
-                      {"stage", stage_name(r.place.stage)},
+                      {"stage", tap_name(r.place.tap)},
                       {"alone", error_json(r.alone)},
                       {"budget_l2", r.budget.l2},
                       {"budget_worst", r.budget.worst},
@@ -116,7 +116,7 @@ json::object model_to_json(const ModelRun& run, const std::string& model,
                       {"distribution_routed_alike", figures_json(check.alike)}};
   if (check.departure) {
     object["departure"] = {{"layer", check.departure->layer},
-                           {"stage", stage_name(check.departure->stage)},
+                           {"stage", tap_name(check.departure->tap)},
                            {"words", check.departure_words.en}};
   }
   if (check.original) object["distribution_original"] = figures_json(*check.original);
@@ -126,7 +126,7 @@ json::object model_to_json(const ModelRun& run, const std::string& model,
   }
   if (check.canary) {
     object["canary"] = {
-        {"layer", check.canary->place.layer}, {"stage", stage_name(check.canary->place.stage)},
+        {"layer", check.canary->place.layer}, {"stage", tap_name(check.canary->place.tap)},
         {"row", check.canary->row},           {"column", check.canary->column},
         {"change", check.canary->change},     {"caught", check.canary->caught}};
   }

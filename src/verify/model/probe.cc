@@ -34,9 +34,9 @@ class TapRecorder final : public ForwardObserver {
 
   void begin_step(std::vector<Segment> segments) { segments_ = std::move(segments); }
 
-  void observe(std::string_view what, int64_t layer, const Tensor& value) override {
-    Place place{layer, parse_stage(what)};
-    if (place.stage == Stage::kFinalNorm) place.layer = num_layers_;
+  void observe(Tap tap, int64_t layer, const Tensor& value) override {
+    Place place{layer, tap};
+    if (place.tap == Tap::kFinalNorm) place.layer = num_layers_;
     Result<Values> read = to_host(backend_, value);
     if (!read) return;  // the device is lost, and says so again when the logits are read
     Values& values = *read;
@@ -56,7 +56,7 @@ class TapRecorder final : public ForwardObserver {
   }
   void record_logits(const Values& logits) {
     for (const Segment& segment : segments_) {
-      record({num_layers_, Stage::kLogits}, logits, segment);
+      record({num_layers_, Tap::kLogits}, logits, segment);
     }
   }
 
@@ -75,11 +75,11 @@ class TapRecorder final : public ForwardObserver {
 
   static bool add_noise(const Place& place, const TapPlan& plan, const Segment& segment,
                         Values& values) {
-    if (!plan.noise || place.stage == Stage::kExpertIds) return false;
+    if (!plan.noise || place.tap == Tap::kExpertIds) return false;
     const double size = plan.noise(place);
     if (size == 0) return false;
     const auto part = static_cast<uint64_t>(place.layer + 1) * 16 +
-                      static_cast<uint64_t>(place.stage) +
+                      static_cast<uint64_t>(place.tap) +
                       (static_cast<uint64_t>(segment.first_row) << 32);
     Random random(sub_seed(plan.seed, part));
     for (int64_t i = 0; i < segment.num_rows; ++i) {

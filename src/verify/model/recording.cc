@@ -19,18 +19,18 @@ const char* run_name(DType run) { return run == DType::kBF16 ? "bf16" : "f32"; }
 
 /// The recording's name for a point of a pass.
 std::string recorded_name(const Place& place) {
-  switch (place.stage) {
-    case Stage::kEmbedding:
+  switch (place.tap) {
+    case Tap::kEmbedding:
       return "embed";
-    case Stage::kFinalNorm:
-    case Stage::kLogits:
-      return std::string(stage_name(place.stage));
-    case Stage::kAttention:
+    case Tap::kFinalNorm:
+    case Tap::kLogits:
+      return std::string(tap_name(place.tap));
+    case Tap::kAttention:
       return fmt::format("layer{}.attn_out", place.layer);
-    case Stage::kLayer:
+    case Tap::kLayer:
       return fmt::format("layer{}.out", place.layer);
     default:
-      return fmt::format("layer{}.{}", place.layer, stage_name(place.stage));
+      return fmt::format("layer{}.{}", place.layer, tap_name(place.tap));
   }
 }
 
@@ -149,8 +149,8 @@ class Recording final : public Truth {
     for (const Place& place : places_of(config_)) {
       const SafetensorsEntry* entry = file_.find(prefix + recorded_name(place));
       if (entry == nullptr) continue;
-      ERNIE_TRY(Values values, matrix(*entry, rows, columns_of(config_, place.stage)));
-      if (place.stage == Stage::kExpertIds) ERNIE_TRY_VOID(check_experts(entry->name, values));
+      ERNIE_TRY(Values values, matrix(*entry, rows, columns_of(config_, place.tap)));
+      if (place.tap == Tap::kExpertIds) ERNIE_TRY_VOID(check_experts(entry->name, values));
       trace.taps.emplace(place, std::move(values));
     }
     return trace;

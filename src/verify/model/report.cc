@@ -20,11 +20,11 @@ using report::Verdict;
 Verdict verdict_of(bool passed) { return passed ? Verdict::kPass : Verdict::kFail; }
 
 Text short_place(const Place& place) {
-  const Text stage = stage_words(place.stage);
-  const bool outside = place.stage == Stage::kEmbedding || place.stage == Stage::kFinalNorm ||
-                       place.stage == Stage::kLogits;
+  const Text stage = stage_words(place.tap);
+  const bool outside =
+      place.tap == Tap::kEmbedding || place.tap == Tap::kFinalNorm || place.tap == Tap::kLogits;
   if (outside) return stage;
-  return {fmt::format("{} {}", place.layer, stage_name(place.stage)),
+  return {fmt::format("{} {}", place.layer, tap_name(place.tap)),
           fmt::format("{} {}", place.layer, stage.zh)};
 }
 
@@ -93,7 +93,7 @@ Table growth_table(const ModelCheck& check) {
     table.columns.push_back({{"original in bfloat16", "原实现 bfloat16"}, true});
   }
   for (const PlaceResult& r : check.places) {
-    if (r.place.stage < Stage::kLayer && r.place.stage != Stage::kEmbedding) continue;
+    if (r.place.tap < Tap::kLayer && r.place.tap != Tap::kEmbedding) continue;
     std::vector<Cell> row{{.text = short_place(r.place), .verdict = verdict_of(!r.departs)},
                           {.text = std::to_string(r.num_free_tokens)},
                           {.text = format_number(r.free.l2)},
@@ -123,11 +123,11 @@ Chart stages_chart(const ModelCheck& check) {
       budget{.name = {"its budget", "其预算"}, .kind = report::SeriesKind::kLimit};
   const PlaceResult* worst = nullptr;
   for (const PlaceResult& r : check.places) {
-    const bool in_layer = r.place.stage >= Stage::kAttention && r.place.stage <= Stage::kLayer;
+    const bool in_layer = r.place.tap >= Tap::kAttention && r.place.tap <= Tap::kLayer;
     if (!in_layer) continue;
     const double share = share_of(r.alone.l2, r.budget.l2);
     if (worst == nullptr || share > share_of(worst->alone.l2, worst->budget.l2)) worst = &r;
-    if (r.place.stage != Stage::kLayer) continue;
+    if (r.place.tap != Tap::kLayer) continue;
     const auto x = static_cast<double>(r.place.layer);
     if (worst->alone.num_values > 0) {
       error.points.push_back({x, worst->alone.l2, to_string(worst->place)});
@@ -145,7 +145,7 @@ Chart growth_chart(const ModelCheck& check) {
       limit{.name = {"3 yardsticks", "3 倍标尺"}, .kind = report::SeriesKind::kLimit},
       original{.name = {"original in bfloat16", "原实现 bfloat16"}};
   for (const PlaceResult& r : check.places) {
-    if (r.place.stage != Stage::kLayer) continue;
+    if (r.place.tap != Tap::kLayer) continue;
     const auto x = static_cast<double>(r.place.layer);
     if (r.num_free_tokens > 0) {
       whole.points.push_back({x, r.free.l2, to_string(r.place)});

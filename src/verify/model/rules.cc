@@ -32,9 +32,9 @@ Check at_most(std::string name, Text words, double measured, double allowed) {
   return {std::move(name), std::move(words), measured, allowed, measured <= allowed};
 }
 
-const PlaceResult* find(const ModelCheck& check, Stage stage) {
-  const auto found = std::ranges::find_if(
-      check.places, [&](const PlaceResult& r) { return r.place.stage == stage; });
+const PlaceResult* find(const ModelCheck& check, Tap tap) {
+  const auto found =
+      std::ranges::find_if(check.places, [&](const PlaceResult& r) { return r.place.tap == tap; });
   return found == check.places.end() ? nullptr : &*found;
 }
 
@@ -94,7 +94,7 @@ void add_golden_rules(const ModelCheck& check, const Arithmetic& a, const Golden
 
 /// Not further from the truth than the original is in bfloat16.
 void add_original_rules(const ModelCheck& check, std::vector<Check>& checks) {
-  const PlaceResult* logits = find(check, Stage::kLogits);
+  const PlaceResult* logits = find(check, Tap::kLogits);
   const DistributionFigures &ours = check.distribution, &theirs = *check.original;
   if (logits != nullptr && logits->original_l2 >= 0) {
     checks.push_back(at_most("original_logits",
@@ -127,7 +127,7 @@ void add_original_rules(const ModelCheck& check, std::vector<Check>& checks) {
 
 void add_distribution_rules(const ModelCheck& check, const Arithmetic& a,
                             const DistributionFigures& noise, std::vector<Check>& checks) {
-  const PlaceResult* logits = find(check, Stage::kLogits);
+  const PlaceResult* logits = find(check, Tap::kLogits);
   if (logits == nullptr) return;
   if (check.alike.num_tokens > 0) {
     double allowed = kKlOverYardstick * noise.kl_mean + kKlFloor;
@@ -148,9 +148,8 @@ double share_of_golden_tolerance(const TapError& error, const Place& place, cons
   if (!computes_as_recorded(a)) return 0;
   double allowed = kFloat32Range * error.range;
   if (a.act == DType::kBF16) {
-    allowed = place.stage == Stage::kLogits
-                  ? 2 * std::exp2(std::floor(std::log2(error.largest)) - 7)
-                  : kBfloat16TapRange * error.range;
+    allowed = place.tap == Tap::kLogits ? 2 * std::exp2(std::floor(std::log2(error.largest)) - 7)
+                                        : kBfloat16TapRange * error.range;
   }
   return error.max_abs == 0 ? 0 : error.max_abs / allowed;
 }
@@ -174,8 +173,8 @@ void find_departure(ModelCheck& check) {
     const auto routing = std::ranges::find_if(check.routing, [&](const RoutingResult& q) {
       return q.layer == r.place.layer && q.alone.num_wrong > 0;
     });
-    if (r.place.stage > Stage::kRouterLogits && routing != check.routing.end()) {
-      check.departure = Place{r.place.layer, Stage::kExpertIds};
+    if (r.place.tap > Tap::kRouterLogits && routing != check.routing.end()) {
+      check.departure = Place{r.place.layer, Tap::kExpertIds};
       const Text choice = place_words(*check.departure);
       check.departure_words = {
           fmt::format("departs first at {}: {} of {} tokens get other experts from the same logits",

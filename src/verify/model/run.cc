@@ -85,7 +85,7 @@ Result<void> check_memory(const ModelConfig& config, int64_t num_tokens) {
   double bytes = 0;
   for (const Place& place : places_of(config)) {
     bytes += kTracesOfAPrompt * static_cast<double>(sizeof(double)) *
-             static_cast<double>(columns_of(config, place.stage) * num_tokens);
+             static_cast<double>(columns_of(config, place.tap) * num_tokens);
   }
   const auto available = static_cast<double>(available_memory_bytes());
   if (available == 0 || bytes <= available / 2) return {};

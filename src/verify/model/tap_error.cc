@@ -21,10 +21,10 @@ double square(double x) { return x * x; }
 
 /// With the truth's own rounding points only the order of a sum is left to differ: a few values
 /// fall to the other side of a border, by one unit.
-TapBudget same_roundings_budget(Stage stage, double float32_unit) {
+TapBudget same_roundings_budget(Tap tap, double float32_unit) {
   const double unit = unit_roundoff(DType::kBF16);
-  const bool is_exact = stage == Stage::kEmbedding || stage == Stage::kExpertIds;
-  const bool is_float32 = stage == Stage::kRouterLogits;
+  const bool is_exact = tap == Tap::kEmbedding || tap == Tap::kExpertIds;
+  const bool is_float32 = tap == Tap::kRouterLogits;
   if (is_exact) return {};
   return {.l2 = kL2 * float32_unit + 2 * unit * std::sqrt(1 - kMinEqual),
           .worst = kWorst * unit,
@@ -104,40 +104,40 @@ TapError tap_error(const Values& got, const Values& want) {
 double rounding_unit(const ModelConfig& c, const Place& place, const Arithmetic& a,
                      int64_t context_len) {
   const auto terms = [&]() -> int64_t {
-    switch (place.stage) {
-      case Stage::kEmbedding:
+    switch (place.tap) {
+      case Tap::kEmbedding:
         return 0;
-      case Stage::kAttention:
+      case Tap::kAttention:
         return 2 * c.hidden_size + 2 * c.head_dim + context_len + c.q_size();
-      case Stage::kRouterLogits:
-      case Stage::kFinalNorm:
+      case Tap::kRouterLogits:
+      case Tap::kFinalNorm:
         return 2 * c.hidden_size;
-      case Stage::kExpertIds:
+      case Tap::kExpertIds:
         return 0;
-      case Stage::kExpertWeights:
+      case Tap::kExpertWeights:
         return c.num_experts + 24;  // and a few roundings of the weight itself
-      case Stage::kRouted:
+      case Tap::kRouted:
         return 2 * c.hidden_size + c.moe_intermediate_size;
-      case Stage::kShared:
+      case Tap::kShared:
         return 2 * c.hidden_size + c.shared_intermediate_size();
-      case Stage::kMlp:
+      case Tap::kMlp:
         return 2 * c.hidden_size + c.intermediate_size;
-      case Stage::kLayer:
+      case Tap::kLayer:
         return c.is_moe_layer(place.layer) ? 16 : 2 * c.hidden_size + c.intermediate_size;
-      case Stage::kLogits:
+      case Tap::kLogits:
         return c.hidden_size;
     }
     return 0;
   }();
   double unit = std::sqrt(static_cast<double>(terms)) * unit_roundoff(DType::kF32);
   if (a.act == DType::kBF16 && a.truth == DType::kBF16) return unit;
-  const bool is_exact = place.stage == Stage::kEmbedding || place.stage == Stage::kExpertIds ||
-                        place.stage == Stage::kExpertWeights;
+  const bool is_exact = place.tap == Tap::kEmbedding || place.tap == Tap::kExpertIds ||
+                        place.tap == Tap::kExpertWeights;
   if (a.act == DType::kBF16 && !is_exact) unit += kRoundingsOfAStage * unit_roundoff(DType::kBF16);
-  if (place.stage == Stage::kAttention && a.act == DType::kF32 && a.store == DType::kBF16) {
+  if (place.tap == Tap::kAttention && a.act == DType::kF32 && a.store == DType::kBF16) {
     unit += unit_roundoff(DType::kBF16);
   }
-  if (a.weights_differ && place.stage != Stage::kExpertIds) unit += unit_roundoff(DType::kBF16);
+  if (a.weights_differ && place.tap != Tap::kExpertIds) unit += unit_roundoff(DType::kBF16);
   return unit;
 }
 
@@ -145,7 +145,7 @@ TapBudget tap_budget(const ModelConfig& config, const Place& place, const Arithm
                      int64_t context_len, const Conditioning& conditioning) {
   const double unit = rounding_unit(config, place, arithmetic, context_len);
   if (arithmetic.act == DType::kBF16 && arithmetic.truth == DType::kBF16) {
-    return same_roundings_budget(place.stage, unit);
+    return same_roundings_budget(place.tap, unit);
   }
   return {.l2 = kL2 * unit * std::max(1.0, conditioning.all),
           .worst = kWorst * unit * std::max(1.0, conditioning.worst_token)};

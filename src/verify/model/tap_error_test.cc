@@ -59,29 +59,29 @@ TEST(TapError, SumsOverPromptsAndLeavesRowsOut) {
 TEST(TapBudget, WhatIsCopiedIsExactAndTheRestGrowsWithTheTermsAndTheConditioning) {
   const ModelConfig config = *preset_model_config("21b");
   const Arithmetic wide{DType::kF32, DType::kF32, DType::kF64};
-  const auto budget = [&](Stage stage, double conditioning) {
-    return tap_budget(config, {1, stage}, wide, 100, {conditioning, conditioning});
+  const auto budget = [&](Tap tap, double conditioning) {
+    return tap_budget(config, {1, tap}, wide, 100, {conditioning, conditioning});
   };
-  EXPECT_EQ(budget(Stage::kEmbedding, 1).l2, 0);
-  EXPECT_GT(budget(Stage::kRouted, 1).l2, budget(Stage::kLogits, 1).l2);
-  EXPECT_DOUBLE_EQ(budget(Stage::kRouted, 3).l2, 3 * budget(Stage::kRouted, 1).l2);
-  EXPECT_DOUBLE_EQ(budget(Stage::kRouted, 0.1).l2, budget(Stage::kRouted, 1).l2);
+  EXPECT_EQ(budget(Tap::kEmbedding, 1).l2, 0);
+  EXPECT_GT(budget(Tap::kRouted, 1).l2, budget(Tap::kLogits, 1).l2);
+  EXPECT_DOUBLE_EQ(budget(Tap::kRouted, 3).l2, 3 * budget(Tap::kRouted, 1).l2);
+  EXPECT_DOUBLE_EQ(budget(Tap::kRouted, 0.1).l2, budget(Tap::kRouted, 1).l2);
   const Arithmetic stored{DType::kF32, DType::kBF16, DType::kF64};
-  EXPECT_GT(tap_budget(config, {1, Stage::kAttention}, stored, 100, {}).l2, 1e-3);
-  EXPECT_LT(tap_budget(config, {1, Stage::kRouted}, stored, 100, {}).l2, 1e-5);
+  EXPECT_GT(tap_budget(config, {1, Tap::kAttention}, stored, 100, {}).l2, 1e-3);
+  EXPECT_LT(tap_budget(config, {1, Tap::kRouted}, stored, 100, {}).l2, 1e-5);
 }
 
 TEST(TapBudget, WithTheSameRoundingsNearlyAllValuesAreEqual) {
   const ModelConfig config = *preset_model_config("21b");
   const Arithmetic same{DType::kBF16, DType::kBF16, DType::kBF16};
-  const TapBudget budget = tap_budget(config, {1, Stage::kRouted}, same, 100, {});
+  const TapBudget budget = tap_budget(config, {1, Tap::kRouted}, same, 100, {});
   Values want{1, 100, std::vector<double>(100, 1.0)}, got = want;
   for (size_t i = 0; i < 4; ++i) got.data[i] += 0x1p-7;
   EXPECT_TRUE(failed_checks(tap_error(got, want), budget).empty());
   for (size_t i = 0; i < 10; ++i) got.data[i] = 1 + 0x1p-20;
   EXPECT_EQ(failed_checks(tap_error(got, want), budget),
             (std::vector<std::string>{"equal values"}));
-  EXPECT_EQ(tap_budget(config, {1, Stage::kRouterLogits}, same, 100, {}).min_equal, 0);
+  EXPECT_EQ(tap_budget(config, {1, Tap::kRouterLogits}, same, 100, {}).min_equal, 0);
 }
 
 }  // namespace

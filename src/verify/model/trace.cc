@@ -10,30 +10,27 @@
 namespace ernie::verify::model {
 namespace {
 
-struct StageRow {
-  Stage stage;
-  std::string_view name;
+struct StageWords {
+  Tap tap;
   const char* en;
   const char* zh;
 };
-constexpr std::array<StageRow, 11> kStages{{
-    {Stage::kEmbedding, "embedding", "the embedding", "词嵌入"},
-    {Stage::kAttention, "attention", "the attention", "注意力"},
-    {Stage::kRouterLogits, "router_logits", "the router's logits", "路由 logits"},
-    {Stage::kExpertIds, "expert_ids", "the choice of experts", "专家选择"},
-    {Stage::kExpertWeights, "expert_weights", "the experts' weights", "专家权重"},
-    {Stage::kRouted, "routed", "the routed experts", "路由专家"},
-    {Stage::kShared, "shared", "the shared expert", "共享专家"},
-    {Stage::kMlp, "mlp", "the dense MLP", "稠密 MLP"},
-    {Stage::kLayer, "layer", "the sum at the end", "层输出"},
-    {Stage::kFinalNorm, "final_norm", "the final norm", "最终归一化"},
-    {Stage::kLogits, "logits", "the logits", "logits"},
+constexpr std::array<StageWords, 11> kStages{{
+    {Tap::kEmbedding, "the embedding", "词嵌入"},
+    {Tap::kAttention, "the attention", "注意力"},
+    {Tap::kRouterLogits, "the router's logits", "路由 logits"},
+    {Tap::kExpertIds, "the choice of experts", "专家选择"},
+    {Tap::kExpertWeights, "the experts' weights", "专家权重"},
+    {Tap::kRouted, "the routed experts", "路由专家"},
+    {Tap::kShared, "the shared expert", "共享专家"},
+    {Tap::kMlp, "the dense MLP", "稠密 MLP"},
+    {Tap::kLayer, "the sum at the end", "层输出"},
+    {Tap::kFinalNorm, "the final norm", "最终归一化"},
+    {Tap::kLogits, "the logits", "logits"},
 }};
 
-const StageRow& row_of(Stage stage) { return kStages[static_cast<size_t>(stage)]; }
-
-bool is_outside_layers(Stage stage) {
-  return stage == Stage::kEmbedding || stage == Stage::kFinalNorm || stage == Stage::kLogits;
+bool is_outside_layers(Tap tap) {
+  return tap == Tap::kEmbedding || tap == Tap::kFinalNorm || tap == Tap::kLogits;
 }
 
 }  // namespace
@@ -73,38 +70,32 @@ void write_to(Backend& backend, const Tensor& tensor, std::span<const double> va
   backend.copy_in(bytes.data(), tensor);
 }
 
-std::string_view stage_name(Stage stage) { return row_of(stage).name; }
-
-report::Text stage_words(Stage stage) { return {row_of(stage).en, row_of(stage).zh}; }
-
-Stage parse_stage(std::string_view name) {
-  const auto* row =
-      std::ranges::find_if(kStages, [&](const StageRow& r) { return r.name == name; });
-  ERNIE_CHECK(row != kStages.end(), "\"{}\"", name);
-  return row->stage;
+report::Text stage_words(Tap tap) {
+  const auto* row = std::ranges::find(kStages, tap, &StageWords::tap);
+  return {row->en, row->zh};
 }
 
 std::string to_string(const Place& place) {
-  const std::string_view name = stage_name(place.stage);
-  if (is_outside_layers(place.stage)) return std::string(name);
+  const std::string_view name = tap_name(place.tap);
+  if (is_outside_layers(place.tap)) return std::string(name);
   return fmt::format("layer {} {}", place.layer, name);
 }
 
 report::Text place_words(const Place& place) {
-  const report::Text stage = stage_words(place.stage);
-  if (is_outside_layers(place.stage)) return stage;
+  const report::Text stage = stage_words(place.tap);
+  if (is_outside_layers(place.tap)) return stage;
   return {fmt::format("{} of layer {}", stage.en, place.layer),
           fmt::format("第 {} 层的{}", place.layer, stage.zh)};
 }
 
-int64_t columns_of(const ModelConfig& c, Stage stage) {
-  switch (stage) {
-    case Stage::kRouterLogits:
+int64_t columns_of(const ModelConfig& c, Tap tap) {
+  switch (tap) {
+    case Tap::kRouterLogits:
       return c.num_experts;
-    case Stage::kExpertIds:
-    case Stage::kExpertWeights:
+    case Tap::kExpertIds:
+    case Tap::kExpertWeights:
       return c.experts_per_token;
-    case Stage::kLogits:
+    case Tap::kLogits:
       return c.vocab_size;
     default:
       return c.hidden_size;
@@ -112,14 +103,14 @@ int64_t columns_of(const ModelConfig& c, Stage stage) {
 }
 
 std::vector<Place> places_of(const ModelConfig& c) {
-  std::vector<Place> places{{-1, Stage::kEmbedding}};
+  std::vector<Place> places{{-1, Tap::kEmbedding}};
   for (int64_t layer = 0; layer < c.num_layers; ++layer) {
-    for (auto s = static_cast<int>(Stage::kAttention); s <= static_cast<int>(Stage::kLayer); ++s) {
-      places.push_back({layer, static_cast<Stage>(s)});
+    for (auto s = static_cast<int>(Tap::kAttention); s <= static_cast<int>(Tap::kLayer); ++s) {
+      places.push_back({layer, static_cast<Tap>(s)});
     }
   }
-  places.push_back({c.num_layers, Stage::kFinalNorm});
-  places.push_back({c.num_layers, Stage::kLogits});
+  places.push_back({c.num_layers, Tap::kFinalNorm});
+  places.push_back({c.num_layers, Tap::kLogits});
   return places;
 }
 

@@ -7,12 +7,12 @@
 #include <map>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "backend/backend.h"
 #include "base/result.h"
 #include "checkpoint/model_config.h"
+#include "model/tap.h"
 #include "report/report.h"
 
 namespace ernie::verify::model {
@@ -40,33 +40,14 @@ Result<Values> to_host(Backend& backend, const Tensor& tensor);
 /// Rounds the values to the tensor's type and replaces what is in it.
 void write_to(Backend& backend, const Tensor& tensor, std::span<const double> values);
 
-/// The points at which a forward pass is looked at, in its order.
-enum class Stage {
-  kEmbedding,
-  kAttention,
-  kRouterLogits,
-  kExpertIds,
-  kExpertWeights,
-  kRouted,
-  kShared,
-  kMlp,
-  kLayer,
-  kFinalNorm,
-  kLogits,
-};
-
-/// As ForwardObserver names it; "logits".
-std::string_view stage_name(Stage stage);
 /// What is computed from the point before to this one, in plain words.
-report::Text stage_words(Stage stage);
-/// Nothing for an unknown name is our bug.
-Stage parse_stage(std::string_view name);
+report::Text stage_words(Tap tap);
 
 /// One point of one pass. Ordered as it is computed: what precedes the layers has layer -1, what
 /// follows them the number of layers.
 struct Place {
   int64_t layer = -1;
-  Stage stage = Stage::kEmbedding;
+  Tap tap = Tap::kEmbedding;
   auto operator<=>(const Place&) const = default;
 };
 /// "layer 3 attention"; "final_norm".
@@ -77,7 +58,7 @@ report::Text place_words(const Place& place);
 /// Every point that a model of this configuration could have, in order.
 std::vector<Place> places_of(const ModelConfig& config);
 /// Of a row of values at such a point.
-int64_t columns_of(const ModelConfig& config, Stage stage);
+int64_t columns_of(const ModelConfig& config, Tap tap);
 
 using Taps = std::map<Place, Values>;
 

@@ -11,7 +11,7 @@ namespace {
 void run_out_of_memory(std::vector<PassTrace> traces) {
   for (PassTrace& trace : traces) {
     trace.ids = trace.positions = {0, 1, 2};
-    trace.taps[{0, Stage::kAttention}] = {3, 1, {0.5, 1.5, 2.5}};
+    trace.taps[{0, Tap::kAttention}] = {3, 1, {0.5, 1.5, 2.5}};
   }
   if (!traces.empty()) throw std::bad_alloc();
 }
