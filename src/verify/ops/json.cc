@@ -32,7 +32,7 @@ json::object worst_to_json(const Worst& w) {
                       {"max_ulp", number(w.max_ulp)}};
   if (w.worst != nullptr) {
     object["worst"] = {{"shape", w.worst->shape},
-                       {"input", w.worst->input},
+                       {"input", w.worst->input.text()},
                        {"seed", std::to_string(w.worst->seed)}};
   }
   return object;
@@ -96,7 +96,7 @@ json::object case_to_json(const OpsConfiguration& c, const CaseResult& r) {
   const ErrorSummary& e = r.error;
   return {{"op", r.op},
           {"shape", r.shape},
-          {"input", r.input},
+          {"input", r.input.text()},
           {"seed", std::to_string(r.seed)},
           {"isa", c.isa},
           {"dtype", dtype_name(c.suite.store)},

@@ -35,11 +35,19 @@ struct Plan {
   int64_t max_macs = int64_t{1} << 40;
 };
 
+/// What a case is tried on.
+struct CaseInput {
+  std::string kind;     ///< class of the input: what figures are gathered by
+  std::string details;  ///< what else distinguishes the case; may be empty
+  /// "normal, scale 2"
+  std::string text() const { return details.empty() ? kind : kind + ", " + details; }
+};
+
 /// What came of one case. It passed if `failures` is empty.
 struct CaseResult {
   std::string_view op;
   std::string shape;  ///< "M 32, K 2560, N 3584"
-  std::string input;  ///< class of the input, with what else distinguishes the case
+  CaseInput input;
   uint64_t seed = 0;
   ErrorSummary error;
   Tolerance tolerance;

@@ -42,7 +42,7 @@ Cell share_cell(double share, bool exact) {
 bool is_exact(const Worst& w) { return w.worst != nullptr && w.worst->tolerance.emax == 0; }
 
 std::string worst_text(const Worst& w) {
-  return w.worst == nullptr ? "" : w.worst->shape + "; " + w.worst->input;
+  return w.worst == nullptr ? "" : w.worst->shape + "; " + w.worst->input.text();
 }
 
 Table operations_table(const SuiteResults& suite) {
@@ -178,7 +178,7 @@ Table failures_table(const SuiteResults& suite) {
       if (c.failures.empty() || table.rows.size() == kMost) continue;
       table.rows.push_back({{.text = std::string(c.op), .verdict = Verdict::kFail},
                             {.text = c.shape},
-                            {.text = c.input},
+                            {.text = c.input.text()},
                             {.text = std::to_string(c.seed)},
                             {.text = fmt::format("{}", fmt::join(c.failures, ", "))},
                             {.text = std::to_string(c.error.worst_index)},

@@ -20,8 +20,8 @@ std::string failures_of(const SuiteResults& results) {
   for (const OperationResults& op : results.operations) {
     for (const CaseResult& c : op.cases) {
       if (c.failures.empty()) continue;
-      text +=
-          fmt::format("{} {}; {}; seed {}: {}\n", c.op, c.shape, c.input, c.seed, c.failures[0]);
+      text += fmt::format("{} {}; {}; seed {}: {}\n", c.op, c.shape, c.input.text(), c.seed,
+                          c.failures[0]);
     }
   }
   return text;
@@ -66,7 +66,7 @@ TEST_P(Verification, CatchesEveryFaultWithoutAFalseAlarm) {
     EXPECT_GT(results->num_control_cases, 200);
     for (const CaseResult& alarm : results->false_alarms) {
       ADD_FAILURE() << "seed " << seed << ", " << alarm.op << " " << alarm.shape << "; "
-                    << alarm.input << ": " << alarm.failures[0];
+                    << alarm.input.text() << ": " << alarm.failures[0];
     }
   }
 }
@@ -96,7 +96,7 @@ TEST(OpsSuite, ResultsDependOnThePlanAlone) {
     std::string all;
     for (const OperationResults& op : results.operations) {
       for (const CaseResult& c : op.cases) {
-        all += fmt::format("{} {} {} {} {}\n", c.op, c.shape, c.input, c.seed, c.error.emax);
+        all += fmt::format("{} {} {} {} {}\n", c.op, c.shape, c.input.text(), c.seed, c.error.emax);
       }
     }
     return all;
@@ -156,10 +156,10 @@ TEST(OpsRun, AnEmptyRunHasNotPassed) {
 }
 
 TEST(WorstOf, PrefersAFailedCase) {
-  CaseResult good{.op = "add", .input = "normal, a", .tolerance = {2, 0.5}};
+  CaseResult good{.op = "add", .input = {"normal", "a"}, .tolerance = {2, 0.5}};
   good.error.emax = 1.9;
   CaseResult bad = good;
-  bad.input = "spike, b";
+  bad.input = {"spike, steep", "b"};
   bad.error.emax = 0.1;
   bad.failures = {"threads"};
   const OperationResults results{"add", {good, bad, good}};
@@ -171,6 +171,7 @@ TEST(WorstOf, PrefersAFailedCase) {
   ASSERT_EQ(inputs.size(), 2u);
   EXPECT_EQ(inputs[0].name, "normal");
   EXPECT_EQ(inputs[0].num_cases, 2);
+  EXPECT_EQ(inputs[1].name, "spike, steep");
 }
 
 TEST(HostKernels, TruncationIsTowardsZero) {

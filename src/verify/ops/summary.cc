@@ -60,9 +60,8 @@ Worst worst_of(const OperationResults& operation) {
 std::vector<Worst> worst_by_input(const OperationResults& operation) {
   std::vector<Worst> all;
   for (const CaseResult& c : operation.cases) {
-    const std::string name = c.input.substr(0, c.input.find(','));
-    auto at = std::ranges::find(all, name, &Worst::name);
-    if (at == all.end()) at = all.insert(all.end(), Worst{.name = name});
+    auto at = std::ranges::find(all, c.input.kind, &Worst::name);
+    if (at == all.end()) at = all.insert(all.end(), Worst{.name = c.input.kind});
     add(c, *at);
   }
   return all;

@@ -45,7 +45,7 @@ struct Worst {
   double mere = 0, mare = 0, rmse = 0, nmse = 0, max_ulp = 0, min_cosine = 1;
 };
 Worst worst_of(const OperationResults& operation);
-/// By the first word of the input's description, in order of appearance.
+/// By the kind of input, in order of appearance.
 std::vector<Worst> worst_by_input(const OperationResults& operation);
 
 }  // namespace ernie::verify::ops

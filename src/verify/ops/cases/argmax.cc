@@ -70,7 +70,7 @@ Result<void> run_case(const Plan& plan, const ArgmaxCase& c, Rig& rig, const Cas
   }
   CaseResult result{.op = "argmax",
                     .shape = fmt::format("{} of {}", c.rows, c.vocabulary),
-                    .input = "ties, zeros, infinities, NaN",
+                    .input = {"ties, zeros, infinities, NaN", ""},
                     .seed = c.seed,
                     .tolerance = {0, 0}};
   for (const Role role : {Role::kDevice, Role::kTwin}) {

@@ -247,7 +247,7 @@ Result<void> run_attention(const Plan& plan, const AttentionCase& c, Rig& rig,
 
   CaseResult result{.op = "attention",
                     .shape = describe(c.layout, c.block_size, c.sequences),
-                    .input = std::string(kContentNames[static_cast<size_t>(c.contents)]),
+                    .input = {std::string(kContentNames[static_cast<size_t>(c.contents)]), ""},
                     .seed = c.seed,
                     .tolerance = {.emax = 1.5, .erms = 0.75}};
   // Of few keys one can have all the weight, or each the same: then nothing need be rounded.

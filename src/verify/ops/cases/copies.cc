@@ -44,7 +44,7 @@ void compare_copy(const std::vector<double>& got, const std::vector<double>& sou
 CaseResult describe(std::string_view op, const CopyCase& c) {
   return {.op = op,
           .shape = fmt::format("{} of [{}, {}]", c.count, c.rows, c.columns),
-          .input = std::string(input_class_name(c.input)),
+          .input = {std::string(input_class_name(c.input)), ""},
           .seed = c.seed};
 }
 

@@ -56,12 +56,12 @@ Result<void> run_silu_mul(const Plan& plan, const ElementwiseCase& c, Rig& rig,
   ERNIE_TRY(const RowCase rows,
             RowCase::run(rig, operation,
                          c.every_gate ? every_gate(c) : gate_values(c, plan.act, random)));
-  CaseResult result{.op = "silu_mul",
-                    .shape = fmt::format("T {}, I {}", c.tokens, c.width),
-                    .input = c.every_gate
-                                 ? fmt::format("every bfloat16 gate, up {}", c.scale)
-                                 : fmt::format("{}, scale {}", input_class_name(c.input), c.scale),
-                    .seed = c.seed};
+  CaseResult result{
+      .op = "silu_mul",
+      .shape = fmt::format("T {}, I {}", c.tokens, c.width),
+      .input = {c.every_gate ? "every bfloat16 gate" : std::string(input_class_name(c.input)),
+                fmt::format("{} {}", c.every_gate ? "up" : "scale", c.scale)},
+      .seed = c.seed};
   // The units of exponential, sum, quotient and product, then the store; bfloat16 also stores silu.
   result.tolerance = plan.act == DType::kBF16 ? Tolerance{2.5, 1.0} : Tolerance{1.5, 0.5};
   const double unit = unit_roundoff(plan.act) + 4 * unit_roundoff(DType::kF32);
@@ -115,8 +115,8 @@ Result<void> run_add(const Plan& plan, const ElementwiseCase& c, Rig& rig, const
 
   CaseResult result{.op = "add",
                     .shape = fmt::format("T {}, H {}", c.tokens, c.width),
-                    .input = fmt::format("{}, scale {}{}", input_class_name(c.input), c.scale,
-                                         in_place ? ", in place" : ""),
+                    .input = {std::string(input_class_name(c.input)),
+                              fmt::format("scale {}{}", c.scale, in_place ? ", in place" : "")},
                     .seed = c.seed,
                     .tolerance = {0, 0}};
   ErrorMeter meter(plan.act);

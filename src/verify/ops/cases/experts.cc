@@ -235,8 +235,8 @@ Result<void> run_experts_case(const Plan& plan, const ExpertsGroup& g, const Exp
                               int64_t tokens, InputClass input, Rig& rig, CaseResult& result) {
   Random random(result.seed);
   const auto dispatch = static_cast<Dispatch>(random.below(4));
-  result.input = fmt::format("{}, dispatch {}", input_class_name(input),
-                             kDispatchNames[static_cast<size_t>(dispatch)]);
+  result.input = {std::string(input_class_name(input)),
+                  fmt::format("dispatch {}", kDispatchNames[static_cast<size_t>(dispatch)])};
   const ExpertsInput in = make_input(g, tokens, input, dispatch, plan.act, random);
   ERNIE_TRY(const std::vector<double> got, run(rig.device(), w.device(), in, g.hidden, plan.act));
   const bool large = g.hidden * g.width > 100'000;

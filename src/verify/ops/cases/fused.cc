@@ -19,7 +19,7 @@ struct FusedCase {
 CaseResult describe(std::string_view op, const FusedCase& c, const std::string& shape) {
   return {.op = op,
           .shape = shape,
-          .input = std::string(input_class_name(c.input)),
+          .input = {std::string(input_class_name(c.input)), ""},
           .seed = c.seed,
           .tolerance = {0, 0}};
 }

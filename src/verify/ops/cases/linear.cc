@@ -231,10 +231,10 @@ Result<void> run_group(const LinearGroup& group, Rig& rig, const CaseSink& sink)
       CaseResult result{.op = "linear",
                         .shape = fmt::format("M {}, K {}, N {} ({})", tokens, group.shape.in,
                                              group.shape.out, group.shape.name),
-                        .input = std::string(input_class_name(input)),
+                        .input = {std::string(input_class_name(input)), ""},
                         .seed = random.bits()};
       if (group.weights != InputClass::kNormal) {
-        result.input += fmt::format(", weights {}", input_class_name(group.weights));
+        result.input.details = fmt::format("weights {}", input_class_name(group.weights));
       }
       Random own(result.seed);
       std::vector<double> x = make_values(input, tokens, weights.in(), group.plan.act, own);

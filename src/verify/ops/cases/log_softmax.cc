@@ -89,7 +89,7 @@ Result<void> run_case(const Plan&, const LogSoftmaxCase& c, Rig& rig, const Case
   const RowTruth truth(logits);
   CaseResult result{.op = "log_softmax",
                     .shape = fmt::format("V {}", c.vocabulary),
-                    .input = std::string(kRowNames[static_cast<size_t>(c.row)]),
+                    .input = {std::string(kRowNames[static_cast<size_t>(c.row)]), ""},
                     .seed = c.seed,
                     .tolerance = {.emax = 1.5, .erms = 0.75}};
   ErrorMeter meter(DType::kF32);

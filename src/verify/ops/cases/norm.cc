@@ -40,11 +40,11 @@ Result<void> run_case(const Plan& plan, const RmsNormCase& c, Rig& rig, const Ca
   for (double& v : x) v = round_to(plan.act, v * c.scale);
   ERNIE_TRY(const RowCase rows, RowCase::run(rig, operation, std::move(x)));
 
-  CaseResult result{
-      .op = "rms_norm",
-      .shape = fmt::format("T {}, H {}", c.tokens, c.width),
-      .input = fmt::format("{}, scale {}, eps {}", input_class_name(c.input), c.scale, c.eps),
-      .seed = c.seed};
+  CaseResult result{.op = "rms_norm",
+                    .shape = fmt::format("T {}, H {}", c.tokens, c.width),
+                    .input = {std::string(input_class_name(c.input)),
+                              fmt::format("scale {}, eps {}", c.scale, c.eps)},
+                    .seed = c.seed};
   result.tolerance = plan.act == DType::kBF16 ? Tolerance{2.5, 1.0} : Tolerance{2, 0.5};
   const double u_acc = unit_roundoff(DType::kF32) * std::sqrt(static_cast<double>(c.width) + 8);
   const double floor = half_smallest(plan.act);

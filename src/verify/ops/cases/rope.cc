@@ -32,8 +32,8 @@ CaseResult describe(std::string_view op, const RopeCase& c) {
   return {.op = op,
           .shape = fmt::format("T {}, heads {}+{}, dim {}", c.positions.size(), c.layout.num_heads,
                                c.layout.num_kv_heads, c.layout.head_dim),
-          .input = fmt::format("{}, positions {}, theta {}", input_class_name(c.input),
-                               c.positions_name, c.theta),
+          .input = {std::string(input_class_name(c.input)),
+                    fmt::format("positions {}, theta {}", c.positions_name, c.theta)},
           .seed = c.seed};
 }
 

@@ -237,8 +237,8 @@ Result<void> run_route_case(const Plan&, const RouteCase& c, Rig& rig, const Cas
 
   CaseResult result{.op = "route",
                     .shape = fmt::format("T {}, top {} of {}", c.tokens, c.chosen, c.experts),
-                    .input = fmt::format("{}, {}", kLogitNames[static_cast<size_t>(c.logits)],
-                                         kBiasNames[static_cast<size_t>(c.bias)]),
+                    .input = {std::string(kLogitNames[static_cast<size_t>(c.logits)]),
+                              std::string(kBiasNames[static_cast<size_t>(c.bias)])},
                     .seed = c.seed,
                     .tolerance = {.emax = 1, .erms = 0.4}};
   check_tokens(c, logits, bias, got, want, result);

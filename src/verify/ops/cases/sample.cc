@@ -118,9 +118,7 @@ Result<void> run_case(const Plan&, const SampleCase& c, Rig& rig, const CaseSink
   }
   CaseResult result{.op = "sample",
                     .shape = fmt::format("V {}, {} draws", c.vocabulary, c.num_draws),
-                    .input = c.tied                    ? "greedy, tied"
-                             : params.temperature == 0 ? "greedy"
-                                                       : "drawn",
+                    .input = {params.temperature == 0 ? "greedy" : "drawn", c.tied ? "tied" : ""},
                     .seed = c.seed,
                     .tolerance = {.emax = 1, .erms = 1}};
   const Distribution truth = true_distribution(logits, params);

@@ -62,7 +62,7 @@ Result<void> run_store_kv(const Plan& plan, const StoreKvCase& c, Rig& rig, cons
   ERNIE_TRY(const std::vector<double> got, placed.run());
   CaseResult result{.op = "store_kv",
                     .shape = describe(c.layout, c.block_size, scene.sequences),
-                    .input = std::string(input_class_name(c.input)),
+                    .input = {std::string(input_class_name(c.input)), ""},
                     .seed = c.seed,
                     .tolerance = {0, 0}};
   result.error = compare(scene, got, plan);
