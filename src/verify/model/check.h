@@ -29,7 +29,7 @@ struct PromptRuns {
   PassTrace free;   ///< the device by itself
   PassTrace alone;  ///< every stage from the truth's values
   PassTrace noisy;  ///< by itself with errors of the stages' budgets added
-  std::map<Place, Conditioning> conditioning;
+  std::map<TapPoint, Conditioning> conditioning;
 };
 
 /// Runs the device over some prompts, all of them in each pass. The errors that are added to prompt
@@ -38,8 +38,8 @@ Result<std::vector<PromptRuns>> run_prompts(ModelProbe& device, std::vector<Prom
                                             const CheckContext& context, uint64_t first_seed);
 
 /// One point of the pass, over all prompts.
-struct PlaceResult {
-  Place place;
+struct PointResult {
+  TapPoint point;
   TapError alone;  ///< of the stage that ends here, computed from the truth's values
   TapBudget budget;
   Conditioning conditioning;
@@ -72,21 +72,21 @@ struct Check {
 };
 
 struct ValueCanary {
-  Place place;
+  TapPoint point;
   int64_t row = 0, column = 0;
   double change = 0;  ///< what was added to a single value
   bool caught = false;
 };
 
 struct ModelCheck {
-  std::vector<PlaceResult> places;
+  std::vector<PointResult> points;
   std::vector<RoutingResult> routing;
   DistributionFigures distribution;             ///< over all tokens
   DistributionFigures alike;                    ///< over tokens routed alike
   std::optional<DistributionFigures> original;  ///< of the original in bfloat16
   std::vector<Check> checks;
   int64_t num_prompts = 0, num_tokens = 0, num_comparisons = 0;
-  std::optional<Place> departure;     ///< first point that is wrong
+  std::optional<TapPoint> departure;  ///< first point that is wrong
   report::Text departure_words;       ///< the same in plain words; empty if nothing is wrong
   std::optional<ValueCanary> canary;  ///< absent where the check is red anyway
   bool passed = false;
@@ -107,12 +107,13 @@ class ModelJudge {
     bool has_original = false;
   };
   void add_routing(const PromptRuns& runs);
-  void add_place(const PromptRuns& runs, const Place& place, const Values& want, int64_t num_alike);
+  void add_point(const PromptRuns& runs, const TapPoint& point, const Values& want,
+                 int64_t num_alike);
   void add_logits(const PromptRuns& runs, int64_t num_alike);
   void add_recorded_rules(const PromptRuns& runs);
 
   CheckContext context_;
-  std::map<Place, Sums> sums_;
+  std::map<TapPoint, Sums> sums_;
   std::map<int64_t, RoutingResult> routing_;
   DistributionMeter all_, alike_, noise_, original_;
   int64_t num_prompts_ = 0, num_tokens_ = 0, longest_ = 0;

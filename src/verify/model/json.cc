@@ -23,9 +23,9 @@ json::object error_json(const TapError& e) {
           {"num_nonfinite", e.num_nonfinite}};
 }
 
-json::object place_json(const PlaceResult& r) {
-  json::object object{{"layer", r.place.layer},
-                      {"stage", tap_name(r.place.tap)},
+json::object point_json(const PointResult& r) {
+  json::object object{{"layer", r.point.layer},
+                      {"stage", tap_name(r.point.tap)},
                       {"alone", error_json(r.alone)},
                       {"budget_l2", r.budget.l2},
                       {"budget_worst", r.budget.worst},
@@ -110,7 +110,7 @@ json::object model_to_json(const ModelRun& run, const std::string& model,
                       {"num_comparisons", check.num_comparisons},
                       {"departure", nullptr},
                       {"checks", checks_json(check.checks)},
-                      {"places", array_of(check.places, place_json)},
+                      {"places", array_of(check.points, point_json)},
                       {"routing", array_of(check.routing, routing_json)},
                       {"distribution", figures_json(check.distribution)},
                       {"distribution_routed_alike", figures_json(check.alike)}};
@@ -126,7 +126,7 @@ json::object model_to_json(const ModelRun& run, const std::string& model,
   }
   if (check.canary) {
     object["canary"] = {
-        {"layer", check.canary->place.layer}, {"stage", tap_name(check.canary->place.tap)},
+        {"layer", check.canary->point.layer}, {"stage", tap_name(check.canary->point.tap)},
         {"row", check.canary->row},           {"column", check.canary->column},
         {"change", check.canary->change},     {"caught", check.canary->caught}};
   }

@@ -35,24 +35,24 @@ class TapRecorder final : public ForwardObserver {
   void begin_step(std::vector<Segment> segments) { segments_ = std::move(segments); }
 
   void observe(Tap tap, int64_t layer, const Tensor& value) override {
-    Place place{layer, tap};
-    if (place.tap == Tap::kFinalNorm) place.layer = num_layers_;
+    TapPoint point{layer, tap};
+    if (point.tap == Tap::kFinalNorm) point.layer = num_layers_;
     Result<Values> read = to_host(backend_, value);
     if (!read) return;  // the device is lost, and says so again when the logits are read
     Values& values = *read;
     bool is_changed = false;
     for (const Segment& segment : segments_) {
       const TapPlan& plan = requests_[segment.sequence].plan;
-      if (plan.anchor != nullptr) record(place, values, segment);
-      is_changed = anchor(place, plan, segment, values) || is_changed;
-      is_changed = add_noise(place, plan, segment, values) || is_changed;
-      if (plan.anchor == nullptr) record(place, values, segment);
+      if (plan.anchor != nullptr) record(point, values, segment);
+      is_changed = anchor(point, plan, segment, values) || is_changed;
+      is_changed = add_noise(point, plan, segment, values) || is_changed;
+      if (plan.anchor == nullptr) record(point, values, segment);
     }
     if (is_changed) write_to(backend_, value, values.data);
   }
 
-  void record(const Place& place, const Values& values, const Segment& segment) {
-    traces_[segment.sequence].taps[place].append(rows_of(values, segment));
+  void record(const TapPoint& point, const Values& values, const Segment& segment) {
+    traces_[segment.sequence].taps[point].append(rows_of(values, segment));
   }
   void record_logits(const Values& logits) {
     for (const Segment& segment : segments_) {
@@ -61,10 +61,10 @@ class TapRecorder final : public ForwardObserver {
   }
 
  private:
-  static bool anchor(const Place& place, const TapPlan& plan, const Segment& segment,
+  static bool anchor(const TapPoint& point, const TapPlan& plan, const Segment& segment,
                      Values& values) {
     if (plan.anchor == nullptr) return false;
-    const auto found = plan.anchor->find(place);
+    const auto found = plan.anchor->find(point);
     if (found == plan.anchor->end()) return false;
     for (int64_t i = 0; i < segment.num_rows; ++i) {
       std::ranges::copy(found->second.row(segment.first_row + i),
@@ -73,13 +73,13 @@ class TapRecorder final : public ForwardObserver {
     return true;
   }
 
-  static bool add_noise(const Place& place, const TapPlan& plan, const Segment& segment,
+  static bool add_noise(const TapPoint& point, const TapPlan& plan, const Segment& segment,
                         Values& values) {
-    if (!plan.noise || place.tap == Tap::kExpertIds) return false;
-    const double size = plan.noise(place);
+    if (!plan.noise || point.tap == Tap::kExpertIds) return false;
+    const double size = plan.noise(point);
     if (size == 0) return false;
-    const auto part = static_cast<uint64_t>(place.layer + 1) * 16 +
-                      static_cast<uint64_t>(place.tap) +
+    const auto part = static_cast<uint64_t>(point.layer + 1) * 16 +
+                      static_cast<uint64_t>(point.tap) +
                       (static_cast<uint64_t>(segment.first_row) << 32);
     Random random(sub_seed(plan.seed, part));
     for (int64_t i = 0; i < segment.num_rows; ++i) {

@@ -68,7 +68,7 @@ struct TapPlan {
   const Taps* anchor = nullptr;
   /// The relative size of normally distributed errors that are then multiplied in; ids have none.
   /// Without an anchor they are part of what is recorded.
-  std::function<double(const Place&)> noise;
+  std::function<double(const TapPoint&)> noise;
   uint64_t seed = 0;
 };
 

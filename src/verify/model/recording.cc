@@ -18,19 +18,19 @@ constexpr int64_t kMaxPrompts = 100000;
 const char* run_name(DType run) { return run == DType::kBF16 ? "bf16" : "f32"; }
 
 /// The recording's name for a point of a pass.
-std::string recorded_name(const Place& place) {
-  switch (place.tap) {
+std::string recorded_name(const TapPoint& point) {
+  switch (point.tap) {
     case Tap::kEmbedding:
       return "embed";
     case Tap::kFinalNorm:
     case Tap::kLogits:
-      return std::string(tap_name(place.tap));
+      return std::string(tap_name(point.tap));
     case Tap::kAttention:
-      return fmt::format("layer{}.attn_out", place.layer);
+      return fmt::format("layer{}.attn_out", point.layer);
     case Tap::kLayer:
-      return fmt::format("layer{}.out", place.layer);
+      return fmt::format("layer{}.out", point.layer);
     default:
-      return fmt::format("layer{}.{}", place.layer, tap_name(place.tap));
+      return fmt::format("layer{}.{}", point.layer, tap_name(point.tap));
   }
 }
 
@@ -74,7 +74,7 @@ class Recording final : public Truth {
       ERNIE_TRY(PassTrace truth, trace(index, run_));
       all.push_back({std::move(truth), std::nullopt});
       if (run_ == DType::kF32 && has_run(index, DType::kBF16)) {
-        ERNIE_TRY(all.back().yardstick, trace(index, DType::kBF16));
+        ERNIE_TRY(all.back().original, trace(index, DType::kBF16));
       }
     }
     return all;
@@ -83,8 +83,8 @@ class Recording final : public Truth {
  private:
   bool has_run(size_t index, DType run) const {
     const std::string prefix = fmt::format("{}.prompt{}.", run_name(run), index);
-    return std::ranges::any_of(places_of(config_), [&](const Place& place) {
-      return file_.find(prefix + recorded_name(place)) != nullptr;
+    return std::ranges::any_of(points_of(config_), [&](const TapPoint& point) {
+      return file_.find(prefix + recorded_name(point)) != nullptr;
     });
   }
 
@@ -146,12 +146,12 @@ class Recording final : public Truth {
                         file_.name(), index, trace.ids.size(), trace.positions.size());
     }
     const std::string prefix = fmt::format("{}.prompt{}.", run_name(run), index);
-    for (const Place& place : places_of(config_)) {
-      const SafetensorsEntry* entry = file_.find(prefix + recorded_name(place));
+    for (const TapPoint& point : points_of(config_)) {
+      const SafetensorsEntry* entry = file_.find(prefix + recorded_name(point));
       if (entry == nullptr) continue;
-      ERNIE_TRY(Values values, matrix(*entry, rows, columns_of(config_, place.tap)));
-      if (place.tap == Tap::kExpertIds) ERNIE_TRY_VOID(check_experts(entry->name, values));
-      trace.taps.emplace(place, std::move(values));
+      ERNIE_TRY(Values values, matrix(*entry, rows, columns_of(config_, point.tap)));
+      if (point.tap == Tap::kExpertIds) ERNIE_TRY_VOID(check_experts(entry->name, values));
+      trace.taps.emplace(point, std::move(values));
     }
     return trace;
   }

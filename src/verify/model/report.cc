@@ -19,13 +19,13 @@ using report::Verdict;
 
 Verdict verdict_of(bool passed) { return passed ? Verdict::kPass : Verdict::kFail; }
 
-Text short_place(const Place& place) {
-  const Text stage = stage_words(place.tap);
+Text short_point(const TapPoint& point) {
+  const Text stage = stage_words(point.tap);
   const bool outside =
-      place.tap == Tap::kEmbedding || place.tap == Tap::kFinalNorm || place.tap == Tap::kLogits;
+      point.tap == Tap::kEmbedding || point.tap == Tap::kFinalNorm || point.tap == Tap::kLogits;
   if (outside) return stage;
-  return {fmt::format("{} {}", place.layer, tap_name(place.tap)),
-          fmt::format("{} {}", place.layer, stage.zh)};
+  return {fmt::format("{} {}", point.layer, tap_name(point.tap)),
+          fmt::format("{} {}", point.layer, stage.zh)};
 }
 
 double share_of(double error, double budget) {
@@ -62,10 +62,10 @@ Table stages_table(const ModelCheck& check) {
                   {{"worst value", "最差值"}, true},
                   {{"of budget", "占预算"}, true},
                   {{"conditioning", "条件数"}, true}}};
-  for (const PlaceResult& r : check.places) {
+  for (const PointResult& r : check.points) {
     const double l2 = share_of(r.alone.l2, r.budget.l2);
     const double worst = share_of(r.alone.worst, r.budget.worst);
-    table.rows.push_back({{.text = short_place(r.place), .verdict = verdict_of(r.failures.empty())},
+    table.rows.push_back({{.text = short_point(r.point), .verdict = verdict_of(r.failures.empty())},
                           {.text = format_number(r.alone.l2)},
                           {.text = format_number(l2), .bar = l2},
                           {.text = format_number(r.alone.worst)},
@@ -92,9 +92,9 @@ Table growth_table(const ModelCheck& check) {
   if (has_original) {
     table.columns.push_back({{"original in bfloat16", "原实现 bfloat16"}, true});
   }
-  for (const PlaceResult& r : check.places) {
-    if (r.place.tap < Tap::kLayer && r.place.tap != Tap::kEmbedding) continue;
-    std::vector<Cell> row{{.text = short_place(r.place), .verdict = verdict_of(!r.departs)},
+  for (const PointResult& r : check.points) {
+    if (r.point.tap < Tap::kLayer && r.point.tap != Tap::kEmbedding) continue;
+    std::vector<Cell> row{{.text = short_point(r.point), .verdict = verdict_of(!r.departs)},
                           {.text = std::to_string(r.num_free_tokens)},
                           {.text = format_number(r.free.l2)},
                           {.text = r.growth > 0 ? format_number(r.growth) : std::string("")},
@@ -121,16 +121,16 @@ Chart stages_chart(const ModelCheck& check) {
                       "各层中最接近预算的阶段（单独计算）"});
   report::Series error{.name = {"stage by itself", "单独阶段"}},
       budget{.name = {"its budget", "其预算"}, .kind = report::SeriesKind::kLimit};
-  const PlaceResult* worst = nullptr;
-  for (const PlaceResult& r : check.places) {
-    const bool in_layer = r.place.tap >= Tap::kAttention && r.place.tap <= Tap::kLayer;
+  const PointResult* worst = nullptr;
+  for (const PointResult& r : check.points) {
+    const bool in_layer = r.point.tap >= Tap::kAttention && r.point.tap <= Tap::kLayer;
     if (!in_layer) continue;
     const double share = share_of(r.alone.l2, r.budget.l2);
     if (worst == nullptr || share > share_of(worst->alone.l2, worst->budget.l2)) worst = &r;
-    if (r.place.tap != Tap::kLayer) continue;
-    const auto x = static_cast<double>(r.place.layer);
+    if (r.point.tap != Tap::kLayer) continue;
+    const auto x = static_cast<double>(r.point.layer);
     if (worst->alone.num_values > 0) {
-      error.points.push_back({x, worst->alone.l2, to_string(worst->place)});
+      error.points.push_back({x, worst->alone.l2, to_string(worst->point)});
       budget.points.push_back({x, worst->budget.l2, ""});
     }
     worst = nullptr;
@@ -144,14 +144,14 @@ Chart growth_chart(const ModelCheck& check) {
   report::Series whole{.name = {"whole pass", "整个前向"}},
       limit{.name = {"3 yardsticks", "3 倍标尺"}, .kind = report::SeriesKind::kLimit},
       original{.name = {"original in bfloat16", "原实现 bfloat16"}};
-  for (const PlaceResult& r : check.places) {
-    if (r.place.tap != Tap::kLayer) continue;
-    const auto x = static_cast<double>(r.place.layer);
+  for (const PointResult& r : check.points) {
+    if (r.point.tap != Tap::kLayer) continue;
+    const auto x = static_cast<double>(r.point.layer);
     if (r.num_free_tokens > 0) {
-      whole.points.push_back({x, r.free.l2, to_string(r.place)});
+      whole.points.push_back({x, r.free.l2, to_string(r.point)});
       limit.points.push_back({x, kMaxOverYardstick * r.yardstick, ""});
     }
-    if (r.original_l2 >= 0) original.points.push_back({x, r.original_l2, to_string(r.place)});
+    if (r.original_l2 >= 0) original.points.push_back({x, r.original_l2, to_string(r.point)});
   }
   chart.series = {std::move(whole), std::move(limit)};
   if (!original.points.empty()) chart.series.push_back(std::move(original));
@@ -241,7 +241,7 @@ Text summary_of(const ModelRun& run) {
 }
 
 Paragraph canary_words(const ValueCanary& canary) {
-  const Text where = place_words(canary.place);
+  const Text where = point_words(canary.point);
   return {{fmt::format("Proof that the check can turn red: {} added to value [{}, {}] of {}: {}.",
                        format_number(canary.change), canary.row, canary.column, where.en,
                        canary.caught ? "noticed" : "not noticed"),

@@ -32,15 +32,15 @@ Check at_most(std::string name, Text words, double measured, double allowed) {
   return {std::move(name), std::move(words), measured, allowed, measured <= allowed};
 }
 
-const PlaceResult* find(const ModelCheck& check, Tap tap) {
+const PointResult* find(const ModelCheck& check, Tap tap) {
   const auto found =
-      std::ranges::find_if(check.places, [&](const PlaceResult& r) { return r.place.tap == tap; });
-  return found == check.places.end() ? nullptr : &*found;
+      std::ranges::find_if(check.points, [&](const PointResult& r) { return r.point.tap == tap; });
+  return found == check.points.end() ? nullptr : &*found;
 }
 
 void add_stage_rules(const ModelCheck& check, std::vector<Check>& checks) {
   double failed = 0, departed = 0, wrong_alone = 0, wrong_free = 0;
-  for (const PlaceResult& r : check.places) {
+  for (const PointResult& r : check.points) {
     failed += r.failures.empty() ? 0 : 1;
     departed += r.departs ? 1 : 0;
   }
@@ -94,7 +94,7 @@ void add_golden_rules(const ModelCheck& check, const Arithmetic& a, const Golden
 
 /// Not further from the truth than the original is in bfloat16.
 void add_original_rules(const ModelCheck& check, std::vector<Check>& checks) {
-  const PlaceResult* logits = find(check, Tap::kLogits);
+  const PointResult* logits = find(check, Tap::kLogits);
   const DistributionFigures &ours = check.distribution, &theirs = *check.original;
   if (logits != nullptr && logits->original_l2 >= 0) {
     checks.push_back(at_most("original_logits",
@@ -127,7 +127,7 @@ void add_original_rules(const ModelCheck& check, std::vector<Check>& checks) {
 
 void add_distribution_rules(const ModelCheck& check, const Arithmetic& a,
                             const DistributionFigures& noise, std::vector<Check>& checks) {
-  const PlaceResult* logits = find(check, Tap::kLogits);
+  const PointResult* logits = find(check, Tap::kLogits);
   if (logits == nullptr) return;
   if (check.alike.num_tokens > 0) {
     double allowed = kKlOverYardstick * noise.kl_mean + kKlFloor;
@@ -144,11 +144,12 @@ void add_distribution_rules(const ModelCheck& check, const Arithmetic& a,
 
 }  // namespace
 
-double share_of_golden_tolerance(const TapError& error, const Place& place, const Arithmetic& a) {
+double share_of_golden_tolerance(const TapError& error, const TapPoint& point,
+                                 const Arithmetic& a) {
   if (!computes_as_recorded(a)) return 0;
   double allowed = kFloat32Range * error.range;
   if (a.act == DType::kBF16) {
-    allowed = place.tap == Tap::kLogits ? 2 * std::exp2(std::floor(std::log2(error.largest)) - 7)
+    allowed = point.tap == Tap::kLogits ? 2 * std::exp2(std::floor(std::log2(error.largest)) - 7)
                                         : kBfloat16TapRange * error.range;
   }
   return error.max_abs == 0 ? 0 : error.max_abs / allowed;
@@ -168,14 +169,14 @@ std::vector<Check> apply_rules(const ModelCheck& check, const CheckContext& cont
 
 void find_departure(ModelCheck& check) {
   if (check.passed) return;
-  for (const PlaceResult& r : check.places) {
-    const Text where = place_words(r.place);
+  for (const PointResult& r : check.points) {
+    const Text where = point_words(r.point);
     const auto routing = std::ranges::find_if(check.routing, [&](const RoutingResult& q) {
-      return q.layer == r.place.layer && q.alone.num_wrong > 0;
+      return q.layer == r.point.layer && q.alone.num_wrong > 0;
     });
-    if (r.place.tap > Tap::kRouterLogits && routing != check.routing.end()) {
-      check.departure = Place{r.place.layer, Tap::kExpertIds};
-      const Text choice = place_words(*check.departure);
+    if (r.point.tap > Tap::kRouterLogits && routing != check.routing.end()) {
+      check.departure = TapPoint{r.point.layer, Tap::kExpertIds};
+      const Text choice = point_words(*check.departure);
       check.departure_words = {
           fmt::format("departs first at {}: {} of {} tokens get other experts from the same logits",
                       choice.en, routing->alone.num_wrong, routing->alone.num_decisions),
@@ -184,7 +185,7 @@ void find_departure(ModelCheck& check) {
       return;
     }
     if (!r.failures.empty()) {
-      check.departure = r.place;
+      check.departure = r.point;
       const std::string which = fmt::format("{}, {}", r.alone.worst_row, r.alone.worst_column);
       const std::string got = format_number(r.alone.worst_got, 6),
                         want = format_number(r.alone.worst_want, 6);
@@ -199,10 +200,10 @@ void find_departure(ModelCheck& check) {
       return;
     }
   }
-  for (const PlaceResult& r : check.places) {
+  for (const PointResult& r : check.points) {
     if (!r.departs) continue;
-    check.departure = r.place;
-    const Text where = place_words(r.place);
+    check.departure = r.point;
+    const Text where = point_words(r.point);
     check.departure_words = {
         fmt::format("every stage is right by itself; the whole pass departs first at {}: relative "
                     "error {}, yardstick {}",

@@ -13,7 +13,7 @@ struct GoldenShares {
 };
 
 /// The largest error as a share of what sections 2 and 4 allow; 0 where they say nothing.
-double share_of_golden_tolerance(const TapError& error, const Place& place,
+double share_of_golden_tolerance(const TapError& error, const TapPoint& point,
                                  const Arithmetic& arithmetic);
 
 /// `noise`: how far the device's distributions are moved by errors of the size of the budgets.

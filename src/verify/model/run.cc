@@ -83,9 +83,9 @@ Extent extent_of(const std::vector<int64_t>& lengths, const std::vector<size_t>&
 /// What all passes over a group keep of it.
 Result<void> check_memory(const ModelConfig& config, int64_t num_tokens) {
   double bytes = 0;
-  for (const Place& place : places_of(config)) {
+  for (const TapPoint& point : points_of(config)) {
     bytes += kTracesOfAPrompt * static_cast<double>(sizeof(double)) *
-             static_cast<double>(columns_of(config, place.tap) * num_tokens);
+             static_cast<double>(columns_of(config, point.tap) * num_tokens);
   }
   const auto available = static_cast<double>(available_memory_bytes());
   if (available == 0 || bytes <= available / 2) return {};

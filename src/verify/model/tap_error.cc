@@ -101,10 +101,10 @@ TapError tap_error(const Values& got, const Values& want) {
   return sum.error();
 }
 
-double rounding_unit(const ModelConfig& c, const Place& place, const Arithmetic& a,
+double rounding_unit(const ModelConfig& c, const TapPoint& point, const Arithmetic& a,
                      int64_t context_len) {
   const auto terms = [&]() -> int64_t {
-    switch (place.tap) {
+    switch (point.tap) {
       case Tap::kEmbedding:
         return 0;
       case Tap::kAttention:
@@ -123,7 +123,7 @@ double rounding_unit(const ModelConfig& c, const Place& place, const Arithmetic&
       case Tap::kMlp:
         return 2 * c.hidden_size + c.intermediate_size;
       case Tap::kLayer:
-        return c.is_moe_layer(place.layer) ? 16 : 2 * c.hidden_size + c.intermediate_size;
+        return c.is_moe_layer(point.layer) ? 16 : 2 * c.hidden_size + c.intermediate_size;
       case Tap::kLogits:
         return c.hidden_size;
     }
@@ -131,21 +131,21 @@ double rounding_unit(const ModelConfig& c, const Place& place, const Arithmetic&
   }();
   double unit = std::sqrt(static_cast<double>(terms)) * unit_roundoff(DType::kF32);
   if (a.act == DType::kBF16 && a.truth == DType::kBF16) return unit;
-  const bool is_exact = place.tap == Tap::kEmbedding || place.tap == Tap::kExpertIds ||
-                        place.tap == Tap::kExpertWeights;
+  const bool is_exact = point.tap == Tap::kEmbedding || point.tap == Tap::kExpertIds ||
+                        point.tap == Tap::kExpertWeights;
   if (a.act == DType::kBF16 && !is_exact) unit += kRoundingsOfAStage * unit_roundoff(DType::kBF16);
-  if (place.tap == Tap::kAttention && a.act == DType::kF32 && a.store == DType::kBF16) {
+  if (point.tap == Tap::kAttention && a.act == DType::kF32 && a.store == DType::kBF16) {
     unit += unit_roundoff(DType::kBF16);
   }
-  if (a.weights_differ && place.tap != Tap::kExpertIds) unit += unit_roundoff(DType::kBF16);
+  if (a.weights_differ && point.tap != Tap::kExpertIds) unit += unit_roundoff(DType::kBF16);
   return unit;
 }
 
-TapBudget tap_budget(const ModelConfig& config, const Place& place, const Arithmetic& arithmetic,
+TapBudget tap_budget(const ModelConfig& config, const TapPoint& point, const Arithmetic& arithmetic,
                      int64_t context_len, const Conditioning& conditioning) {
-  const double unit = rounding_unit(config, place, arithmetic, context_len);
+  const double unit = rounding_unit(config, point, arithmetic, context_len);
   if (arithmetic.act == DType::kBF16 && arithmetic.truth == DType::kBF16) {
-    return same_roundings_budget(place.tap, unit);
+    return same_roundings_budget(point.tap, unit);
   }
   return {.l2 = kL2 * unit * std::max(1.0, conditioning.all),
           .worst = kWorst * unit * std::max(1.0, conditioning.worst_token)};

@@ -64,7 +64,7 @@ struct TapBudget {
 };
 
 /// The unit that budgets are multiples of: roundings between the point before and this one.
-double rounding_unit(const ModelConfig& config, const Place& place, const Arithmetic& arithmetic,
+double rounding_unit(const ModelConfig& config, const TapPoint& point, const Arithmetic& arithmetic,
                      int64_t context_len);
 
 /// By how much a stage enlarges a relative error of what goes into it: over all tokens, and for the
@@ -74,7 +74,7 @@ struct Conditioning {
 };
 
 /// What is below 1 in `conditioning` counts as 1.
-TapBudget tap_budget(const ModelConfig& config, const Place& place, const Arithmetic& arithmetic,
+TapBudget tap_budget(const ModelConfig& config, const TapPoint& point, const Arithmetic& arithmetic,
                      int64_t context_len, const Conditioning& conditioning);
 
 /// Names of what is beyond: "l2", "worst value", "equal values", "not finite".

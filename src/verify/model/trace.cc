@@ -75,17 +75,17 @@ report::Text stage_words(Tap tap) {
   return {row->en, row->zh};
 }
 
-std::string to_string(const Place& place) {
-  const std::string_view name = tap_name(place.tap);
-  if (is_outside_layers(place.tap)) return std::string(name);
-  return fmt::format("layer {} {}", place.layer, name);
+std::string to_string(const TapPoint& point) {
+  const std::string_view name = tap_name(point.tap);
+  if (is_outside_layers(point.tap)) return std::string(name);
+  return fmt::format("layer {} {}", point.layer, name);
 }
 
-report::Text place_words(const Place& place) {
-  const report::Text stage = stage_words(place.tap);
-  if (is_outside_layers(place.tap)) return stage;
-  return {fmt::format("{} of layer {}", stage.en, place.layer),
-          fmt::format("第 {} 层的{}", place.layer, stage.zh)};
+report::Text point_words(const TapPoint& point) {
+  const report::Text stage = stage_words(point.tap);
+  if (is_outside_layers(point.tap)) return stage;
+  return {fmt::format("{} of layer {}", stage.en, point.layer),
+          fmt::format("第 {} 层的{}", point.layer, stage.zh)};
 }
 
 int64_t columns_of(const ModelConfig& c, Tap tap) {
@@ -102,16 +102,16 @@ int64_t columns_of(const ModelConfig& c, Tap tap) {
   }
 }
 
-std::vector<Place> places_of(const ModelConfig& c) {
-  std::vector<Place> places{{-1, Tap::kEmbedding}};
+std::vector<TapPoint> points_of(const ModelConfig& c) {
+  std::vector<TapPoint> points{{-1, Tap::kEmbedding}};
   for (int64_t layer = 0; layer < c.num_layers; ++layer) {
     for (auto s = static_cast<int>(Tap::kAttention); s <= static_cast<int>(Tap::kLayer); ++s) {
-      places.push_back({layer, static_cast<Tap>(s)});
+      points.push_back({layer, static_cast<Tap>(s)});
     }
   }
-  places.push_back({c.num_layers, Tap::kFinalNorm});
-  places.push_back({c.num_layers, Tap::kLogits});
-  return places;
+  points.push_back({c.num_layers, Tap::kFinalNorm});
+  points.push_back({c.num_layers, Tap::kLogits});
+  return points;
 }
 
 }  // namespace ernie::verify::model

@@ -45,22 +45,22 @@ report::Text stage_words(Tap tap);
 
 /// One point of one pass. Ordered as it is computed: what precedes the layers has layer -1, what
 /// follows them the number of layers.
-struct Place {
+struct TapPoint {
   int64_t layer = -1;
   Tap tap = Tap::kEmbedding;
-  auto operator<=>(const Place&) const = default;
+  auto operator<=>(const TapPoint&) const = default;
 };
 /// "layer 3 attention"; "final_norm".
-std::string to_string(const Place& place);
+std::string to_string(const TapPoint& point);
 /// "the attention of layer 3"
-report::Text place_words(const Place& place);
+report::Text point_words(const TapPoint& point);
 
 /// Every point that a model of this configuration could have, in order.
-std::vector<Place> places_of(const ModelConfig& config);
+std::vector<TapPoint> points_of(const ModelConfig& config);
 /// Of a row of values at such a point.
 int64_t columns_of(const ModelConfig& config, Tap tap);
 
-using Taps = std::map<Place, Values>;
+using Taps = std::map<TapPoint, Values>;
 
 /// One sequence, computed in one prefill.
 struct PassTrace {

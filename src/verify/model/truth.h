@@ -20,7 +20,7 @@ struct Prompt {
 /// The truth of one prompt, and if known how far the original itself is from it in bfloat16.
 struct PromptTruth {
   PassTrace truth;
-  std::optional<PassTrace> yardstick;
+  std::optional<PassTrace> original;
 };
 
 class Truth {
@@ -41,7 +41,7 @@ class Truth {
 
 /// Opens a recording in the form that tools/golden/README.md describes: a .safetensors file, a
 /// golden.json that names one, or a directory with either. `run`: F32 or BF16, which of its runs is
-/// the truth; with F32 the other one is the yardstick, if it is there. Error: no such file, or it
+/// the truth; with F32 the other one is the original, if it is there. Error: no such file, or it
 /// is not a recording of a model with this configuration.
 Result<std::unique_ptr<Truth>> open_recording(const std::string& path, DType run,
                                               const ModelConfig& config);
