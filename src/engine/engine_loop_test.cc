@@ -130,6 +130,27 @@ TEST(EngineLoop, WhatASlowReaderMissedIsOneUpdate) {
   EXPECT_EQ(read_all(stream).token_ids, counted(16, 2));
 }
 
+TEST(EngineLoop, TheEndCanBeWaitedForWithoutReading) {
+  Gate gate;
+  Script script{.gate = &gate};
+  const auto loop = make_loop(script);
+  TokenStream stream = loop->submit(request_of(10, 4)).value();
+  gate.let_pass(2);
+  gate.wait_for_step();
+  stream.wait_for_end(1ms);
+  EXPECT_EQ(stream.try_next()->token_ids, counted(10, 2));
+  std::jthread opener([&] {
+    std::this_thread::sleep_for(5ms);
+    gate.open();
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  stream.wait_for_end(1h);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 30s);
+  EXPECT_EQ(stream.try_next()->token_ids, counted(12, 2)) << "nothing was taken";
+  EXPECT_TRUE(stream.ended());
+  stream.wait_for_end(1h);
+}
+
 TEST(EngineLoop, AWholeAnswerIsNotReadBeforeItsEnd) {
   Gate gate;
   Script script{.gate = &gate};

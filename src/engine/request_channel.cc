@@ -40,7 +40,8 @@ bool RequestChannel::push(RequestOutput output) {
     unread_ = std::move(output);
     has_unread_ = true;
   }
-  end_reason_ = finish_reason;  // last: if there was no memory to merge, end() still has to come
+  // Last: if there was no memory to merge, end() still has to come.
+  if (finish_reason) set_end(*finish_reason);
   return !is_closed_ && !was_readable && is_readable();
 }
 
@@ -48,9 +49,15 @@ bool RequestChannel::end(FinishReason reason, std::shared_ptr<const Error> failu
   const std::lock_guard lock(mutex_);
   if (end_reason_) return false;
   const bool was_readable = is_readable();
-  end_reason_ = reason;
   failure_ = std::move(failure);
+  set_end(reason);
   return !was_readable && !is_closed_;
+}
+
+/// wake() is for who finds nothing to read; who waits for the end may have left something unread.
+void RequestChannel::set_end(FinishReason reason) noexcept {
+  end_reason_ = reason;
+  readable_.notify_one();
 }
 
 void RequestChannel::wake() noexcept {
@@ -76,6 +83,11 @@ std::optional<RequestOutput> RequestChannel::take(std::optional<std::chrono::nan
   has_unread_ = false;
   end_taken_ = output.finish_reason.has_value();
   return output;
+}
+
+void RequestChannel::wait_for_end(std::chrono::nanoseconds timeout) {
+  std::unique_lock lock(mutex_);
+  readable_.wait_for(lock, timeout, [this] { return end_reason_.has_value(); });
 }
 
 /// What was not read, and the end that end() decided.

@@ -39,8 +39,9 @@ class RequestChannel {
 
   // The reader's side.
 
-  /// See TokenStream::next() and next_for().
+  /// See TokenStream.
   std::optional<RequestOutput> take(std::optional<std::chrono::nanoseconds> timeout);
+  void wait_for_end(std::chrono::nanoseconds timeout);
   bool ended() const { return end_taken_; }
   /// Nobody will read: what comes is thrown away.
   void close();
@@ -49,6 +50,7 @@ class RequestChannel {
   using Clock = std::chrono::steady_clock;
 
   bool is_readable() const;
+  void set_end(FinishReason reason) noexcept;
   RequestOutput last_output();
 
   RequestId id_ = 0;

@@ -34,6 +34,10 @@ std::optional<RequestOutput> TokenStream::next_for(std::chrono::nanoseconds time
   return channel_->take(timeout);
 }
 
+void TokenStream::wait_for_end(std::chrono::nanoseconds timeout) {
+  channel_->wait_for_end(timeout);
+}
+
 bool TokenStream::ended() const { return channel_->ended(); }
 
 void TokenStream::cancel() { queue_->cancel(channel_->id()); }

@@ -44,6 +44,10 @@ class TokenStream {
   /// The same without waiting.
   std::optional<RequestOutput> try_next() { return next_for(std::chrono::nanoseconds(0)); }
 
+  /// Waits this long, or until the request has ended, and takes nothing. For a reader that would
+  /// rather have a few tokens at a time than wake up for each.
+  void wait_for_end(std::chrono::nanoseconds timeout);
+
   /// Whether the last update, the one with a finish reason, was taken.
   bool ended() const;
 
