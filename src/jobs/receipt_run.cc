@@ -16,7 +16,10 @@ void add_departing(ReceiptRun& run, DepartingLine line) {
   for (const Finding& finding : line.findings) {
     kinds.insert(finding.what.empty() ? "line" : finding.what);
   }
-  for (const std::string& kind : kinds) ++run.kinds[kind];
+  for (const std::string& kind : kinds) {
+    const bool is_counted = run.kinds.contains(kind) || run.kinds.size() < kMaxKinds;
+    ++run.kinds[is_counted ? kind : "other"];
+  }
   // They come as they are computed; those that come first in the file are kept.
   const auto place =
       std::ranges::upper_bound(run.departing, line.line_number, {}, &DepartingLine::line_number);

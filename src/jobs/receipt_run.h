@@ -46,8 +46,9 @@ struct ReceiptRun {
   bool passed() const;
 };
 
-/// A file of a million rows that all depart must not fill the memory.
-inline constexpr size_t kMaxListedLines = 1000;
+/// A file of a million rows that all depart, each in a member that it made up, must not fill the
+/// memory: beyond so many names a new one is counted as "other".
+inline constexpr size_t kMaxListedLines = 1000, kMaxKinds = 100;
 
 /// Counts a line that departs, and keeps it if it is among the first.
 void add_departing(ReceiptRun& run, DepartingLine line);

@@ -19,6 +19,17 @@ TEST(ReceiptRun, KeepsTheFirstLinesWhateverComesFirst) {
   EXPECT_EQ(run.kinds.at("line"), many);
 }
 
+TEST(ReceiptRun, NamesThatAFileMakesUpAreBounded) {
+  ReceiptRun run;
+  for (int64_t line = 1; line <= 200; ++line) {
+    add_departing(run, {line, "1", {{"x" + std::to_string(line), "x: got 1, recomputed nothing"}}});
+  }
+  EXPECT_EQ(run.kinds.size(), kMaxKinds + 1);
+  EXPECT_EQ(run.kinds.at("other"), 100);
+  add_departing(run, {201, "1", {{"x1", "x1: got 1, recomputed nothing"}}});
+  EXPECT_EQ(run.kinds.at("x1"), 2);
+}
+
 TEST(ReceiptRun, PassesOnlyIfSomethingWasCheckedAndNothingDeparts) {
   ReceiptRun run;
   EXPECT_FALSE(run.passed()) << "nothing was checked";
