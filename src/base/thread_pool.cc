@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <climits>
 #include <ctime>
+#include <exception>
 #include <utility>
 
 #include "base/check.h"
@@ -86,7 +87,11 @@ bool spin_until(const Condition& condition, nanoseconds time, const GiveUp& give
 ThreadPool::ThreadPool(int num_threads) {
   ERNIE_CHECK(1 <= num_threads && num_threads <= kMaxThreads, "num_threads {}", num_threads);
   workers_.reserve(static_cast<size_t>(num_threads) - 1);
-  for (int i = 1; i < num_threads; ++i) workers_.emplace_back([this, i] { worker_loop(i); });
+  try {
+    for (int i = 1; i < num_threads; ++i) workers_.emplace_back([this, i] { worker_loop(i); });
+  } catch (const std::exception&) {
+    // The system has no more threads, or no memory for one: those that there are do all of it.
+  }
 }
 
 ThreadPool::~ThreadPool() {

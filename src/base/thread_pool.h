@@ -38,7 +38,7 @@ class ThreadPool {
   /// A `work_ns` for loops that are worth every thread.
   static constexpr int64_t kMuchWork = INT64_MAX;
 
-  /// 1 <= num_threads <= 16,384.
+  /// 1 <= num_threads <= 16,384. Has fewer threads if the system gives no more.
   explicit ThreadPool(int num_threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

@@ -1,10 +1,14 @@
 #include "base/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
 #include <mutex>
 #include <set>
 
@@ -200,6 +204,32 @@ TEST(ThreadPool, StopsWhileHelpersAreOnTheirWay) {
     EXPECT_TRUE(tally.all_are(1));
   }
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need address space
+/// 64 threads asked for, with address space for the stacks of a few.
+int run_with_few_threads() {
+  constexpr rlim_t kRoom = rlim_t{64} << 20;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_AS, &limit);
+  long num_pages = 0;
+  if (std::FILE* const statm = std::fopen("/proc/self/statm", "r"); statm != nullptr) {
+    if (std::fscanf(statm, "%ld", &num_pages) != 1) return 3;
+    std::fclose(statm);
+  }
+  limit.rlim_cur = static_cast<rlim_t>(num_pages * ::sysconf(_SC_PAGESIZE)) + kRoom;
+  ::setrlimit(RLIMIT_AS, &limit);
+  ThreadPool pool(64);
+  if (pool.num_threads() == 64) return 2;
+  Tally tally(1000);
+  pool.run(1000, kMuch, [&](int64_t task, int) { tally.add(task); });
+  return tally.all_are(1) ? 0 : 1;
+}
+
+TEST(ThreadPoolDeathTest, DoesWithTheThreadsThatTheSystemGives) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(std::_Exit(run_with_few_threads()), ::testing::ExitedWithCode(0), "");
+}
+#endif
 
 TEST(ThreadPoolDeathTest, TwoCallersAtOnce) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
