@@ -20,7 +20,7 @@ ALLOWED = {
     "jobs": ["api", "receipt", "engine", "model", "text", "backend", "checkpoint", "json", "base"],
     "report": ["base"],
     "verify": ["receipt", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "json", "base"],
-    "bench": ["report", "engine", "kv", "model", "text", "backend", "checkpoint", "base"],
+    "bench": ["report", "engine", "kv", "model", "text", "backend", "checkpoint", "json", "base"],
     "cli": ["jobs", "api", "receipt", "verify", "bench", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "json", "base"],
 }
 # Folders with parts that keep apart: part -> the other parts it may include. What lies in the folder itself is shared by all and includes none.

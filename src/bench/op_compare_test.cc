@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -160,13 +162,37 @@ TEST(Json, OtherFilesAreRefused) {
     broken.erase(key);
     const auto result = ops_from_json(broken, "some.json");
     ASSERT_FALSE(result) << key;
-    EXPECT_TRUE(result.error().message.starts_with("some.json: expected"))
+    EXPECT_TRUE(result.error().message.starts_with(
+        fmt::format("some.json: {}: got nothing, expected", key)))
         << result.error().message;
     broken[key] = "text";
     EXPECT_FALSE(ops_from_json(broken, "f")) << key;
   }
-  whole["rows"].as_array()[0].as_object()["samples_s"] = boost::json::array{};
-  EXPECT_FALSE(ops_from_json(whole, "f")) << "a row without samples";
+  const auto message = [&](const std::function<void(boost::json::object&)>& spoil) {
+    boost::json::object broken = whole;
+    spoil(broken["rows"].as_array()[0].as_object());
+    const auto result = ops_from_json(broken, "f");
+    return result ? std::string("read") : result.error().message;
+  };
+  EXPECT_EQ(message([](auto& row) { row["samples_s"] = boost::json::array{}; }),
+            "f: rows[0].samples_s: expected times above 0, at least one");
+  EXPECT_EQ(message([](auto& row) {
+              row["samples_s"] = boost::json::array{1.0, 0.0};
+            }),
+            "f: rows[0].samples_s: expected times above 0, at least one");
+  EXPECT_EQ(message([](auto& row) {
+              row["samples_s"] = boost::json::array{1.0, "x"};
+            }),
+            "f: rows[0].samples_s: got [1E0,\"x\"], expected a list of numbers");
+  EXPECT_EQ(message([](auto& row) { row["tokens"] = "many"; }),
+            "f: rows[0].tokens: got \"many\", expected a number from -1.7976931348623157e+308 to "
+            "1.7976931348623157e+308");
+  EXPECT_EQ(message([](auto& row) { row["glimpses"] = 3; }),
+            "f: rows[0].glimpses: got 3, expected an object");
+  EXPECT_EQ(message([](auto& row) { row["glimpses"].as_object().erase("read_gb_per_s"); }),
+            "f: rows[0].glimpses.read_gb_per_s: got nothing, expected a list of numbers");
+  whole["rows"].as_array()[0] = 5;
+  EXPECT_EQ(ops_from_json(whole, "f").error().message, "f: rows[0]: got 5, expected an object");
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/value_from.hpp>
-#include <boost/json/value_to.hpp>
 
 #include "report/environment.h"
 
@@ -11,14 +10,13 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr const char* kFormat = "ernie bench ops";
 constexpr int64_t kVersion = 1;
 
 json::object row_json(const OpResult& row, const OpRun& run) {
   const Summary summary = summarize(row.samples);
   const LimitShare share = limit_share(row, run.limits);
   json::object object{{"op", row.op},
-                      {"name", row.name},
+                      {"name", row.name.en},
                       {"shape", row.shape},
                       {"tokens", row.tokens},
                       {"operations", row.cost.operations},
@@ -58,7 +56,7 @@ const char* change_name(Change change) {
 json::object comparison_json(const OpComparison& comparison) {
   json::array rows;
   for (const OpChange& row : comparison.rows) {
-    rows.push_back({{"name", row.name},
+    rows.push_back({{"name", row.name.en},
                     {"shape", row.shape},
                     {"before_s", row.before_s},
                     {"after_s", row.after_s},
@@ -79,69 +77,6 @@ json::object comparison_json(const OpComparison& comparison) {
           {"only_before", json::value_from(comparison.only_before)},
           {"only_after", json::value_from(comparison.only_after)},
           {"rows", std::move(rows)}};
-}
-
-double number(const json::object& object, const char* key) {
-  return object.at(key).to_number<double>();
-}
-std::string text(const json::object& object, const char* key) {
-  return json::value_to<std::string>(object.at(key));
-}
-std::vector<double> numbers(const json::object& object, const char* key) {
-  return json::value_to<std::vector<double>>(object.at(key));
-}
-
-OpResult row_from(const json::object& object) {
-  const json::object& glimpses = object.at("glimpses").as_object();
-  OpResult row{
-      .op = text(object, "op"),
-      .name = text(object, "name"),
-      .shape = text(object, "shape"),
-      .tokens = number(object, "tokens"),
-      .cost = {number(object, "operations"), number(object, "bytes")},
-      .num_copies = object.at("copies").to_number<int64_t>(),
-      .calls_per_sample = object.at("calls_per_sample").to_number<int64_t>(),
-      .samples = numbers(object, "samples_s"),
-      .glimpses = {numbers(glimpses, "read_gb_per_s"), numbers(glimpses, "peak_gflop_per_s")}};
-  if (const json::value* published = object.if_contains("published")) {
-    const json::object& figure = published->as_object();
-    row.published = PublishedFigure{number(figure, "mean_ms"), number(figure, "sd_ms"),
-                                    number(figure, "tokens_per_s")};
-  }
-  return row;
-}
-
-MachineLimits limits_from(const json::object& object) {
-  MachineLimits limits{.num_threads = object.at("threads").to_number<int>(),
-                       .buffer_bytes = object.at("buffer_bytes").to_number<size_t>(),
-                       .one_read_gb_per_s = number(object, "read_gb_per_s_one_thread"),
-                       .all_read_gb_per_s = number(object, "read_gb_per_s")};
-  for (const json::value& value : object.at("peaks").as_array()) {
-    const json::object& peak = value.as_object();
-    limits.peaks.push_back({text(peak, "name"), text(peak, "isa"),
-                            number(peak, "gop_per_s_one_thread"), number(peak, "gop_per_s")});
-  }
-  return limits;
-}
-
-SavedOpRun run_from(const json::object& object) {
-  const json::object& environment = object.at("environment").as_object();
-  SavedOpRun saved{.cpu_model = text(environment, "cpu_model"),
-                   .commit = text(environment, "commit"),
-                   .date_utc = text(environment, "date_utc")};
-  OpRun& run = saved.run;
-  run.suite = text(object, "suite");
-  run.device = text(object, "device");
-  run.dtype = text(object, "dtype");
-  run.isa = text(object, "isa");
-  run.options = {number(object, "seconds_per_op"), number(object, "limits_seconds"),
-                 object.at("seed").to_number<uint64_t>()};
-  run.working_set_bytes = object.at("working_set_bytes").to_number<size_t>();
-  run.limits = limits_from(object.at("limits").as_object());
-  for (const json::value& row : object.at("rows").as_array()) {
-    run.results.push_back(row_from(row.as_object()));
-  }
-  return saved;
 }
 
 }  // namespace
@@ -173,7 +108,7 @@ json::object ops_to_json(const OpRun& run, const report::Environment& environmen
   for (const OpResult& row : run.results) rows.push_back(row_json(row, run));
   const MachineDrift drift = machine_drift(run.results);
   json::object object{
-      {"format", kFormat},
+      {"format", kOpsFormat},
       {"version", kVersion},
       {"environment", report::to_json(environment)},
       {"suite", run.suite},
@@ -189,31 +124,6 @@ json::object ops_to_json(const OpRun& run, const report::Environment& environmen
       {"rows", std::move(rows)}};
   if (comparison != nullptr) object["comparison"] = comparison_json(*comparison);
   return object;
-}
-
-Result<SavedOpRun> ops_from_json(const json::value& value, const std::string& name) {
-  const auto refuse = [&](const char* why) {
-    return make_error(ErrorCode::kCorruptData,
-                      "{}: expected what `ernie bench ops --json` wrote, {}", name, why);
-  };
-  const json::object* object = value.if_object();
-  const json::value* format = object != nullptr ? object->if_contains("format") : nullptr;
-  if (format == nullptr || !format->is_string() || format->get_string() != kFormat) {
-    return refuse("got another kind of file");
-  }
-  try {
-    SavedOpRun saved = run_from(*object);
-    const auto incomplete = [](const OpResult& row) {
-      return row.samples.empty() || !(summarize(row.samples).min > 0);
-    };
-    if (saved.run.limits.peaks.empty() || std::ranges::any_of(saved.run.results, incomplete)) {
-      return refuse("got rows without times or limits");
-    }
-    return saved;
-  } catch (const std::exception& error) {
-    return refuse(
-        fmt::format("got a field that is missing or of another type ({})", error.what()).c_str());
-  }
 }
 
 }  // namespace ernie::bench
