@@ -88,8 +88,8 @@ void read_sizes(JsonFields& fields, ModelConfig& config) {
   }
   config.max_position_embeddings =
       fields.integer({"max_position_embeddings"}, 1, kMaxPositions, 131072);
-  config.rms_norm_eps =
-      static_cast<float>(fields.number({"rms_norm_eps"}, 1e-30, 1.0, config.rms_norm_eps));
+  config.norm_eps =
+      static_cast<float>(fields.number({"rms_norm_eps"}, 1e-30, 1.0, config.norm_eps));
   read_head_dim(fields, config);
 }
 

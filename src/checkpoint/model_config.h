@@ -35,7 +35,7 @@ struct ModelConfig {
   int64_t moe_layer_interval = 1;  ///< every interval-th layer is one
   float moe_norm_min = 1e-12f;
 
-  float rms_norm_eps = 1e-5f;
+  float norm_eps = 1e-5f;
   double rope_theta = 500000.0;
   int64_t max_position_embeddings = 0;
 

@@ -41,7 +41,7 @@ TEST(ModelConfig, ReadsThePublishedFile) {
   EXPECT_TRUE(config->is_moe_layer(1));
   EXPECT_TRUE(config->is_moe_layer(27));
   EXPECT_EQ(config->rope_theta, 500000.0);
-  EXPECT_EQ(config->rms_norm_eps, 1e-5f);
+  EXPECT_EQ(config->norm_eps, 1e-5f);
   EXPECT_EQ(config->moe_norm_min, 1e-12f);
   EXPECT_EQ(config->num_nextn_predict_layers, 1);
   EXPECT_EQ(config->tie_word_embeddings, true);
@@ -292,7 +292,7 @@ TEST(ModelConfig, WrittenAndReadAgain) {
     EXPECT_EQ(to_json(*again), to_json(*config));
     EXPECT_EQ(again->head_dim, config->head_dim);
     EXPECT_EQ(again->moe_layer_end, config->moe_layer_end);
-    EXPECT_EQ(again->rms_norm_eps, config->rms_norm_eps);
+    EXPECT_EQ(again->norm_eps, config->norm_eps);
     EXPECT_EQ(again->num_shared_experts, config->num_shared_experts);
   }
   EXPECT_FALSE(preset_model_config("30b"));

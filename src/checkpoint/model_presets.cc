@@ -117,7 +117,7 @@ std::string to_json(const ModelConfig& config) {
   object["head_dim"] = config.head_dim;
   object["hidden_act"] = "silu";
   object["use_bias"] = false;
-  object["rms_norm_eps"] = decimal(config.rms_norm_eps);
+  object["rms_norm_eps"] = decimal(config.norm_eps);
   object["rope_theta"] = config.rope_theta;
   object["max_position_embeddings"] = config.max_position_embeddings;
   if (has_experts) add_expert_fields(config, object);

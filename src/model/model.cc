@@ -43,7 +43,7 @@ Result<Tensor> Model::forward(const Batch& batch, KvCache& cache, ForwardObserve
   for (int64_t i = 0; i < config_.num_layers; ++i) {
     ERNIE_TRY(const LayerWeights* layer, layer_weights(i));
     if (i == 0) {
-      backend_.rms_norm(x, *layer->input_norm, config_.rms_norm_eps, normed);
+      backend_.rms_norm(x, *layer->input_norm, config_.norm_eps, normed);
     } else {
       add_branch(x, branch, *layer->input_norm, normed, observer, i - 1);
     }
@@ -98,12 +98,12 @@ Result<const LayerWeights*> Model::layer_weights(int64_t layer) {
 void Model::add_branch(const Tensor& x, const Tensor& branch, const Operand& norm,
                        const Tensor& normed, ForwardObserver* observer, int64_t finished_layer) {
   if (observer == nullptr) {
-    backend_.add_rms_norm(x, branch, norm, config_.rms_norm_eps, normed);
+    backend_.add_rms_norm(x, branch, norm, config_.norm_eps, normed);
     return;
   }
   backend_.add(x, branch, x);
   if (finished_layer >= 0) tell(observer, Tap::kLayer, finished_layer, x);
-  backend_.rms_norm(x, norm, config_.rms_norm_eps, normed);
+  backend_.rms_norm(x, norm, config_.norm_eps, normed);
 }
 
 void Model::attention_block(int64_t layer, const LayerWeights& weights, const Batch& batch,
