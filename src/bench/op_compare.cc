@@ -9,7 +9,7 @@ namespace {
 constexpr double kSmallestTolerance = 0.03;
 constexpr double kSignificance = 0.01;
 
-std::string key_of(const OpResult& row) { return row.name + ", " + row.shape; }
+std::string key_of(const OpResult& row) { return row.name.en + ", " + row.shape; }
 
 const OpResult* find(const OpRun& run, const std::string& key) {
   const auto it = std::ranges::find(run.results, key, key_of);

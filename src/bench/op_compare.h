@@ -18,7 +18,8 @@ struct SavedOpRun {
 enum class Change { kNone, kFaster, kSlower };
 
 struct OpChange {
-  std::string name, shape;
+  report::Text name;
+  std::string shape;
   double before_s = 0, after_s = 0;  ///< medians
   double time_ratio = 1;             ///< after / before
   Interval ratio_interval;           ///< 99 %

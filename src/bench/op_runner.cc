@@ -128,7 +128,7 @@ Result<void> run_ops(Backend& backend, int num_threads, const std::vector<OpCase
     const Operation& operation = op_case.operation;
     ERNIE_TRY(const PreparedOp op, maker.prepare(operation));
     OpResult result{.op = std::string(operation.op),
-                    .name = operation.name,
+                    .name = {operation.name, operation.name_zh},
                     .shape = operation.shape,
                     .tokens = static_cast<double>(operation.num_tokens),
                     .cost = op.cost,

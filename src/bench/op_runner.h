@@ -12,6 +12,7 @@
 #include "bench/op_cost.h"
 #include "bench/op_suites.h"
 #include "bench/statistics.h"
+#include "report/report.h"
 
 namespace ernie::bench {
 
@@ -28,7 +29,9 @@ struct Glimpses {
 };
 
 struct OpResult {
-  std::string op, name, shape;
+  std::string op;
+  report::Text name;
+  std::string shape;
   double tokens = 0;
   OpCost cost;
   int64_t num_copies = 1;

@@ -24,6 +24,7 @@ void add_to_its_name(std::vector<OpCase>& cases, Operation operation) {
 std::vector<OpCase> published_suite() {
   std::vector<OpCase> cases;
   for (PublishedOperation& published : published_operations()) {
+    if (!published.figure) continue;
     cases.push_back({std::move(published.operation), published.figure});
   }
   return cases;

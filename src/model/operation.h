@@ -63,6 +63,7 @@ struct Argument {
 struct Operation {
   std::string_view op;  ///< the function of Backend
   std::string name;     ///< what it is in the model
+  std::string name_zh;  ///< in Chinese; empty: the same
   std::string shape;    ///< "512 × 2560 → 3584"
   int64_t num_tokens = 0;
   /// In one call. A multiply-add is two; add, multiply, divide, compare, exp, sine and cosine are
@@ -73,8 +74,7 @@ struct Operation {
   std::function<void(Backend&, std::span<const Argument>)> call;
 };
 
-// ---- One row for each operation of backend.h; `name` is filled in by who knows it
-// ------------------
+// ---- One row for each operation of backend.h; the names are filled in by who knows them ---------
 
 Operation embed_operation(int64_t tokens, int64_t vocabulary, int64_t hidden);
 /// Per element: a square and its sum, the scale, the weight.

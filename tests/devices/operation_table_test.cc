@@ -92,5 +92,47 @@ TEST(OperationTable, AnEighthOfTheModelIsAnEighthOfItsWork) {
                    arithmetic({0, 1}, "qkv projection") / 28);
 }
 
+TEST(OperationTable, NamesAreInBothLanguages) {
+  std::vector<Operation> all =
+      model_operations(*preset_model_config("21b"), {}, {{1, 100}, {1, 7}}, 1);
+  for (Operation& o : model_operations(*preset_model_config("21b"), {}, {{9, 9}}, 1)) {
+    all.push_back(std::move(o));
+  }
+  for (PublishedOperation& p : published_operations()) all.push_back(std::move(p.operation));
+  const auto is_ascii = [](const std::string& text) {
+    return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 128; });
+  };
+  for (const Operation& o : all) {
+    // These two are the same in both.
+    const bool is_same = o.name == "RMSNorm" || o.name == "SiLU";
+    EXPECT_EQ(o.name_zh.empty(), is_same) << o.name;
+    EXPECT_TRUE(is_same || !is_ascii(o.name_zh)) << o.name_zh;
+  }
+}
+
+TEST(PublishedOperations, AreEightTimingsAndFiveChecks) {
+  std::vector<std::string> timed, checked;
+  int num_with_throughput = 0;
+  for (const auto& [operation, figure] : published_operations()) {
+    (figure ? timed : checked).push_back(operation.name + ", " + operation.shape);
+    if (!figure || figure->tokens_per_s == 0) continue;
+    // Where a throughput was published, too, it must be that of our tokens in the published time.
+    ++num_with_throughput;
+    const double rate = static_cast<double>(operation.num_tokens) / figure->mean_ms * 1e3;
+    EXPECT_NEAR(rate, figure->tokens_per_s, 0.001 * figure->tokens_per_s) << operation.name;
+  }
+  EXPECT_EQ(num_with_throughput, 2);
+  EXPECT_EQ(timed,
+            (std::vector<std::string>{
+                "MatMul 2560 × 2560, 512 × 2560 → 2560", "MatMul 2560 × 12288, 512 × 2560 → 12288",
+                "MatMul 1536 × 2560, 512 × 1536 → 2560", "MoE routing, 8192 × 64, top 6",
+                "RMSNorm, 16 × 512 × 2560", "Attention, 8 × 512, 20/4 heads of 128, causal",
+                "Linear, 64 × 2560 → 2560", "SiLU, 32 × 12288, with product"}));
+  EXPECT_EQ(checked, (std::vector<std::string>{
+                         "MatMul 12288 × 2560, 512 × 12288 → 2560", "RMSNorm, 4 × 16 × 2560",
+                         "Attention, 2 × 32, 20 heads of 128, causal",
+                         "MoE routing, 32 × 64, top 6", "Linear, 32 × 2560 → 2560"}));
+}
+
 }  // namespace
 }  // namespace ernie::testing
