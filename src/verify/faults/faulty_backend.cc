@@ -109,7 +109,7 @@ class FaultyBackend final : public Backend {
     if (!is("rms_norm")) return real_->rms_norm(x, *kept(weight).real, eps, out);
     compute([&]() -> Result<void> {
       ERNIE_TRY(const Values values, download(*real_, x));
-      return write(out, host::rms_norm(values, kept(weight).values, eps, mode(out)));
+      return write(out, host::norm(values, kept(weight).values, eps, mode(out)));
     });
   }
   void do_linear(const Tensor& x, const Operand& weight, const Tensor& out) override {

@@ -104,7 +104,7 @@ Values linear(const Values& x, const Values& w, int64_t in, const Mode& mode) {
   return y;
 }
 
-Values rms_norm(const Values& x, const Values& weight, float eps, const Mode& mode) {
+Values norm(const Values& x, const Values& weight, float eps, const Mode& mode) {
   const size_t width = weight.size();
   Values y;
   for (size_t begin = 0; begin < x.size(); begin += width) {

@@ -24,7 +24,7 @@ struct Mode {
 /// y [M, N] from x [M, K] and w [N, K].
 Values linear(const Values& x, const Values& w, int64_t in, const Mode& mode);
 /// x [T, H], weight [H].
-Values rms_norm(const Values& x, const Values& weight, float eps, const Mode& mode);
+Values norm(const Values& x, const Values& weight, float eps, const Mode& mode);
 /// [T, pairs, 2].
 Values rope_table(const std::vector<int32_t>& positions, double theta, int64_t num_pairs,
                   const Mode& mode);

@@ -16,9 +16,8 @@ struct SceneSequence {
   int64_t num_queries = 0;
 };
 
-/// The 21B model's heads whole, as 2, 4 and 8 ranks hold them, and odd ones.
+/// The 21B model's heads, and odd ones.
 constexpr QkvLayout kModelLayout{kHeads, kKvHeads, kHeadDim};
-constexpr QkvLayout kShards[] = {{10, 2, 128}, {5, 1, 128}, {3, 1, 128}, {2, 1, 128}};
 constexpr QkvLayout kOddLayouts[] = {{4, 2, 16}, {5, 1, 10}, {6, 3, 34}, {1, 1, 2}, {8, 2, 64}};
 
 /// "heads 20/4, dim 128, block 16: 1of17 3of40"

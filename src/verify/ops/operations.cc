@@ -2,45 +2,33 @@
 
 namespace ernie::verify::ops {
 
-// One function in a file of cases/ each.
-std::vector<CaseGroup> embed_groups(const Plan& plan);
-std::vector<CaseGroup> rms_norm_groups(const Plan& plan);
-std::vector<CaseGroup> linear_groups(const Plan& plan);
-std::vector<CaseGroup> rope_table_groups(const Plan& plan);
-std::vector<CaseGroup> rope_groups(const Plan& plan);
-std::vector<CaseGroup> store_kv_groups(const Plan& plan);
-std::vector<CaseGroup> attention_groups(const Plan& plan);
-std::vector<CaseGroup> silu_mul_groups(const Plan& plan);
-std::vector<CaseGroup> add_groups(const Plan& plan);
-std::vector<CaseGroup> route_groups(const Plan& plan);
-std::vector<CaseGroup> experts_groups(const Plan& plan);
-std::vector<CaseGroup> gather_rows_groups(const Plan& plan);
-std::vector<CaseGroup> argmax_groups(const Plan& plan);
-std::vector<CaseGroup> add_rms_norm_groups(const Plan& plan);
-std::vector<CaseGroup> gate_up_silu_groups(const Plan& plan);
-std::vector<CaseGroup> moe_groups(const Plan& plan);
-std::vector<CaseGroup> log_softmax_groups(const Plan& plan);
-std::vector<CaseGroup> sample_groups(const Plan& plan);
+// Each in a file of cases/.
+OperationCases embed_cases();
+OperationCases norm_cases();
+OperationCases linear_cases();
+OperationCases rope_table_cases();
+OperationCases rope_cases();
+OperationCases store_kv_cases();
+OperationCases attention_cases();
+OperationCases silu_mul_cases();
+OperationCases add_cases();
+OperationCases route_cases();
+OperationCases experts_cases();
+OperationCases gather_rows_cases();
+OperationCases argmax_cases();
+OperationCases add_norm_cases();
+OperationCases gate_up_silu_cases();
+OperationCases moe_cases();
+OperationCases log_softmax_cases();
+OperationCases sample_cases();
 
 const std::vector<OperationCases>& operations() {
-  static const std::vector<OperationCases> kOperations = {{"embed", embed_groups},
-                                                          {"rms_norm", rms_norm_groups},
-                                                          {"linear", linear_groups},
-                                                          {"rope_table", rope_table_groups},
-                                                          {"rope", rope_groups},
-                                                          {"store_kv", store_kv_groups},
-                                                          {"attention", attention_groups},
-                                                          {"silu_mul", silu_mul_groups},
-                                                          {"add", add_groups},
-                                                          {"route", route_groups},
-                                                          {"experts", experts_groups},
-                                                          {"gather_rows", gather_rows_groups},
-                                                          {"argmax", argmax_groups},
-                                                          {"add_rms_norm", add_rms_norm_groups},
-                                                          {"gate_up_silu", gate_up_silu_groups},
-                                                          {"moe", moe_groups},
-                                                          {"log_softmax", log_softmax_groups},
-                                                          {"sample", sample_groups}};
+  static const std::vector<OperationCases> kOperations = {
+      embed_cases(),       norm_cases(),     linear_cases(),       rope_table_cases(),
+      rope_cases(),        store_kv_cases(), attention_cases(),    silu_mul_cases(),
+      add_cases(),         route_cases(),    experts_cases(),      gather_rows_cases(),
+      argmax_cases(),      add_norm_cases(), gate_up_silu_cases(), moe_cases(),
+      log_softmax_cases(), sample_cases()};
   return kOperations;
 }
 

@@ -10,6 +10,7 @@
 #include "backend/backend_test_operations.h"
 #include "verify/faults/host_kernels.h"
 #include "verify/ops/injection.h"
+#include "verify/ops/model_shapes.h"
 #include "verify/ops/summary.h"
 
 namespace ernie::verify::ops {
@@ -87,6 +88,56 @@ INSTANTIATE_TEST_SUITE_P(, Verification, ::testing::ValuesIn(configurations()),
                            return test.param.device + std::string(dtype_name(test.param.dtype)) +
                                   test.param.isa;
                          });
+
+TEST(ModelShapes, SizesAreThoseOfThePreset) {
+  const ModelConfig config = *preset_model_config("21b");
+  EXPECT_EQ(kHidden, config.hidden_size);
+  EXPECT_EQ(kHeads, config.num_heads);
+  EXPECT_EQ(kKvHeads, config.num_kv_heads);
+  EXPECT_EQ(kHeadDim, config.head_dim);
+  EXPECT_EQ(kDense, config.intermediate_size);
+  EXPECT_EQ(kExpertWidth, config.moe_intermediate_size);
+  EXPECT_EQ(kSharedWidth, config.shared_intermediate_size());
+  EXPECT_EQ(kExperts, config.num_experts);
+  EXPECT_EQ(kChosenExperts, config.experts_per_token);
+  EXPECT_EQ(kVocabulary, config.vocab_size);
+  EXPECT_EQ(kMaxPosition, config.max_position_embeddings);
+  EXPECT_EQ(kRopeTheta, config.rope_theta);
+  EXPECT_EQ(kNormEps, config.norm_eps);
+  EXPECT_EQ(kMoeNormMin, config.moe_norm_min);
+}
+
+// 20 query and 4 key/value heads over 2, 4 and 8 ranks.
+TEST(ModelShapes, ShardsAreThoseOfTheModel) {
+  const std::vector<QkvLayout> want{{10, 2, 128}, {5, 1, 128}, {3, 1, 128}, {2, 1, 128}};
+  const std::vector<QkvLayout>& got = shard_layouts();
+  ASSERT_EQ(got.size(), want.size());
+  for (size_t i = 0; i < got.size(); ++i) {
+    EXPECT_EQ(got[i].num_heads, want[i].num_heads) << i;
+    EXPECT_EQ(got[i].num_kv_heads, want[i].num_kv_heads) << i;
+    EXPECT_EQ(got[i].head_dim, want[i].head_dim) << i;
+  }
+}
+
+// What a step calls and nobody verifies would be a hole.
+TEST(ModelShapes, EveryCallOfTheModelHasCases) {
+  for (const Operation& call : model_operations(*preset_model_config("21b"), {}, {{1, 9}}, 1)) {
+    const auto is_it = [&](const OperationCases& o) { return o.name == call.op; };
+    const auto found = std::ranges::find_if(operations(), is_it);
+    ASSERT_NE(found, operations().end()) << call.op;
+    EXPECT_FALSE(found->groups({.suite = Suite::kModel}).empty()) << call.op;
+  }
+}
+
+TEST(ModelShapes, PublishedChecksHaveTheirSequences) {
+  const std::vector<Operation> checks = published_checks("attention");
+  ASSERT_EQ(checks.size(), 1u);
+  const std::vector<QuerySpan> sequences = sequences_of(checks[0]);
+  ASSERT_EQ(sequences.size(), 2u);
+  for (const QuerySpan& s : sequences) EXPECT_EQ(s.num_queries * 1000 + s.context_len, 32'032);
+  EXPECT_EQ(layout_of(checks[0]).num_heads, 20);
+  EXPECT_EQ(layout_of(checks[0]).num_kv_heads, 20);
+}
 
 TEST(OpsSuite, ResultsDependOnThePlanAlone) {
   SuiteOptions options{.backend = {.dtype = DType::kF32}, .suite = Suite::kFaults, .seed = 5};

@@ -97,7 +97,9 @@ std::vector<ArgmaxCase> make_cases(const Plan& plan) {
       for (const int64_t vocabulary : {2, 33, 300}) add(40, vocabulary);
       break;
     case Suite::kModel:
-      for (const int64_t rows : {1, 7}) add(rows, kVocabulary);
+      for (const Operation& call : model_calls("argmax")) {
+        for (const int64_t rows : {1, 7}) add(rows, call.operands[0].shape[1]);
+      }
       for (const int64_t vocabulary : {255, 256, 257, 512, 513}) add(40, vocabulary);
       break;
     case Suite::kFull:
@@ -109,10 +111,12 @@ std::vector<ArgmaxCase> make_cases(const Plan& plan) {
   return cases;
 }
 
-}  // namespace
-
 std::vector<CaseGroup> argmax_groups(const Plan& plan) {
   return grouped<ArgmaxCase>("argmax", make_cases(plan), plan, run_case);
 }
+
+}  // namespace
+
+OperationCases argmax_cases() { return {"argmax", argmax_groups}; }
 
 }  // namespace ernie::verify::ops

@@ -309,27 +309,29 @@ void add_faults(AttentionCases& to) {
 }
 
 void add_model(AttentionCases& to) {
+  const QkvLayout model = layout_of(model_calls("attention").front());
   for (const Contents contents : {Contents::kNormal, Contents::kNeedles}) {
-    to.add(kModelLayout, 16, {{1, 1}, {17, 1}, {512, 1}, {129, 64}}, contents);
-    to.add(kModelLayout, 16, {{4097, 1}}, contents);
-    to.add(kModelLayout, 16, {{4096 + 17, 17}}, contents);
+    to.add(model, 16, {{1, 1}, {17, 1}, {512, 1}, {129, 64}}, contents);
+    to.add(model, 16, {{4097, 1}}, contents);
+    to.add(model, 16, {{4096 + 17, 17}}, contents);
     to.add({5, 1, 128}, 16, {{32768, 1}}, contents);
   }
   for (int i = 0; i < 3; ++i) {
-    to.add(kModelLayout, 16, {{100, 1}, {115, 1}, {80, 1}}, Contents::kTwoHigh);
+    to.add(model, 16, {{100, 1}, {115, 1}, {80, 1}}, Contents::kTwoHigh);
   }
   to.add({5, 1, 128}, 16, {{kMaxPosition, 1}}, Contents::kNeedles);
 }
 
 void add_full(AttentionCases& to, const Plan& plan) {
   Random random(sub_seed(plan.seed, 5));
+  const std::vector<QkvLayout>& shards = shard_layouts();
   const auto contents = [&] { return static_cast<Contents>(random.below(kNumContents)); };
   constexpr int64_t kBlockSizes[] = {1, 3, 4, 16, 32};
   const auto block_size = [&] { return kBlockSizes[random.below(5)]; };
   for (const int64_t length : {1, 2, 15, 16, 17, 31, 32, 33, 127, 128, 129, 511, 512, 1000}) {
     for (int c = 0; c < kNumContents; ++c) {
       to.add(kModelLayout, 16, {{length, 1}}, static_cast<Contents>(c));
-      for (const QkvLayout& shard : kShards) {
+      for (const QkvLayout& shard : shards) {
         to.add(shard, block_size(), {{length, 1}, {length, std::min<int64_t>(length, 3)}},
                static_cast<Contents>(c));
       }
@@ -338,26 +340,30 @@ void add_full(AttentionCases& to, const Plan& plan) {
   for (const int64_t past : {0, 1, 17, 512}) {
     for (const int64_t chunk : {1, 2, 15, 16, 17, 33}) {
       for (int c = 0; c < kNumContents; ++c) {
-        to.add(kShards[static_cast<size_t>(c) % 4], block_size(), {{past + chunk, chunk}},
-               static_cast<Contents>(c));
+        to.add(shards[static_cast<size_t>(c) % shards.size()], block_size(),
+               {{past + chunk, chunk}}, static_cast<Contents>(c));
       }
     }
   }
   for (const int64_t length : {2048, 4096, 8192}) {
-    for (int c = 0; c < kNumContents; ++c) to.add(kShards[1], 16, {{length, 1}}, contents());
+    for (int c = 0; c < kNumContents; ++c) to.add(shards[1], 16, {{length, 1}}, contents());
   }
-  for (int i = 0; i < 9300; ++i) {
-    const QkvLayout& layout = i % 3 == 0 ? kShards[i % 4] : kOddLayouts[i % 5];
+  for (size_t i = 0; i < 9300; ++i) {
+    const QkvLayout& layout = i % 3 == 0 ? shards[i % shards.size()] : kOddLayouts[i % 5];
     to.add(layout, block_size(), random_sequences(i % 10 == 0 ? 200 : 40, random), contents());
   }
 }
 
-}  // namespace
-
 std::vector<CaseGroup> attention_groups(const Plan& plan) {
   AttentionCases to(plan);
   if (plan.suite == Suite::kPublished) {
-    to.add({20, 20, kHeadDim}, 16, {{32, 32}, {32, 32}}, Contents::kNormal);
+    for (const Operation& check : published_checks("attention")) {
+      std::vector<SceneSequence> sequences;
+      for (const QuerySpan& s : sequences_of(check)) {
+        sequences.push_back({s.context_len, s.num_queries});
+      }
+      to.add(layout_of(check), 16, std::move(sequences), Contents::kNormal);
+    }
   } else if (plan.suite == Suite::kFaults) {
     add_faults(to);
   } else if (plan.suite == Suite::kModel) {
@@ -367,5 +373,9 @@ std::vector<CaseGroup> attention_groups(const Plan& plan) {
   }
   return grouped<AttentionCase>("attention", to.cases, plan, run_attention);
 }
+
+}  // namespace
+
+OperationCases attention_cases() { return {"attention", attention_groups}; }
 
 }  // namespace ernie::verify::ops

@@ -94,9 +94,14 @@ std::vector<CopyCase> make_cases(const Plan& plan, bool is_embed) {
       add(1, 3, 16, kNormal);
       break;
     case Suite::kModel:
-      if (is_embed) add(17, kVocabulary, 64, kNormal);
-      if (is_embed) add(17, 4096, kHidden, kNormal);
-      if (!is_embed) add(64, 512, kHidden, kNormal);
+      for (const Operation& call : model_calls("embed")) {
+        // Not the whole table: one with all rows, and one with all columns.
+        if (is_embed) add(17, call.operands[1].shape[0], 64, kNormal);
+        if (is_embed) add(17, 4096, call.operands[1].shape[1], kNormal);
+      }
+      for (const Operation& call : model_calls("gather_rows")) {
+        if (!is_embed) add(64, 512, call.operands[0].shape[1], kNormal);
+      }
       break;
     case Suite::kFull:
       for (const int64_t count : {1, 2, 3, 4, 7, 16, 17, 33, 65, 129}) {
@@ -116,8 +121,6 @@ std::vector<CopyCase> make_cases(const Plan& plan, bool is_embed) {
   return cases;
 }
 
-}  // namespace
-
 std::vector<CaseGroup> embed_groups(const Plan& plan) {
   return grouped<CopyCase>("embed", make_cases(plan, true), plan, run_embed);
 }
@@ -125,5 +128,10 @@ std::vector<CaseGroup> embed_groups(const Plan& plan) {
 std::vector<CaseGroup> gather_rows_groups(const Plan& plan) {
   return grouped<CopyCase>("gather_rows", make_cases(plan, false), plan, run_gather_rows);
 }
+
+}  // namespace
+
+OperationCases embed_cases() { return {"embed", embed_groups}; }
+OperationCases gather_rows_cases() { return {"gather_rows", gather_rows_groups}; }
 
 }  // namespace ernie::verify::ops

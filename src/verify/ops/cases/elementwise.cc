@@ -129,7 +129,17 @@ Result<void> run_add(const Plan& plan, const ElementwiseCase& c, Rig& rig, const
   return {};
 }
 
-std::vector<ElementwiseCase> make_cases(const Plan& plan, int64_t model_width) {
+/// The output is the last operand but for a sum in place, which has the same width.
+std::vector<int64_t> model_widths(std::string_view op) {
+  std::vector<int64_t> widths;
+  for (const Operation& call : model_calls(op)) widths.push_back(call.operands.back().shape[1]);
+  for (const int64_t more : {kExpertWidth, kSharedWidth}) {
+    if (std::ranges::find(widths, more) == widths.end()) widths.push_back(more);
+  }
+  return widths;
+}
+
+std::vector<ElementwiseCase> make_cases(const Plan& plan, std::string_view op) {
   using enum InputClass;
   std::vector<ElementwiseCase> cases;
   const auto add = [&](int64_t tokens, int64_t width, InputClass input, double scale) {
@@ -144,7 +154,7 @@ std::vector<ElementwiseCase> make_cases(const Plan& plan, int64_t model_width) {
       }
       break;
     case Suite::kModel:
-      for (const int64_t width : {model_width, kExpertWidth, kSharedWidth}) {
+      for (const int64_t width : model_widths(op)) {
         for (const InputClass input : {kNormal, kOutliers, kSpike}) {
           add(1, width, input, 1);
           add(64, width, input, 3);
@@ -154,8 +164,8 @@ std::vector<ElementwiseCase> make_cases(const Plan& plan, int64_t model_width) {
     case Suite::kFull: {
       constexpr InputClass kInputs[] = {kNormal, kHeavyTail, kOutliers,  kPositive, kInteger,
                                         kSmall,  kSpike,     kSubnormal, kZeros,    kNonfinite};
-      const int64_t widths[] = {kExpertWidth, kSharedWidth, model_width, 768, 384, 192, 1, 5,
-                                17,           63,           100,         333};
+      std::vector<int64_t> widths = model_widths(op);
+      for (const int64_t more : {768, 384, 192, 1, 5, 17, 63, 100, 333}) widths.push_back(more);
       for (const int64_t tokens : {1, 2, 3, 7, 8, 16, 17, 33, 65, 129}) {
         for (const InputClass input : kInputs) {
           for (const int64_t width : widths) {
@@ -173,10 +183,8 @@ std::vector<ElementwiseCase> make_cases(const Plan& plan, int64_t model_width) {
   return cases;
 }
 
-}  // namespace
-
 std::vector<CaseGroup> silu_mul_groups(const Plan& plan) {
-  std::vector<ElementwiseCase> cases = make_cases(plan, kDense);
+  std::vector<ElementwiseCase> cases = make_cases(plan, "silu_mul");
   if (plan.suite == Suite::kModel || plan.suite == Suite::kFull) {
     constexpr int64_t kWidth = 1024;
     for (const double up : {1.0, -0.5, 0x1.8p-7}) {
@@ -188,7 +196,12 @@ std::vector<CaseGroup> silu_mul_groups(const Plan& plan) {
 }
 
 std::vector<CaseGroup> add_groups(const Plan& plan) {
-  return grouped<ElementwiseCase>("add", make_cases(plan, kHidden), plan, run_add);
+  return grouped<ElementwiseCase>("add", make_cases(plan, "add"), plan, run_add);
 }
+
+}  // namespace
+
+OperationCases silu_mul_cases() { return {"silu_mul", silu_mul_groups}; }
+OperationCases add_cases() { return {"add", add_groups}; }
 
 }  // namespace ernie::verify::ops

@@ -1,43 +1,11 @@
-// Fused operations give the bits of what they compose, on the same device, in everything that they
-// write. Whether the composed operations are right is said by their own cases.
+// gate_up_silu and moe against what they compose.
 
 #include <cmath>
 
-#include "verify/ops/inputs.h"
-#include "verify/ops/model_shapes.h"
-#include "verify/ops/rig.h"
+#include "verify/ops/fused_case.h"
 
 namespace ernie::verify::ops {
 namespace {
-
-struct FusedCase {
-  int64_t tokens, hidden, width;
-  InputClass input;
-  uint64_t seed;
-};
-
-CaseResult describe(std::string_view op, const FusedCase& c, const std::string& shape) {
-  return {.op = op,
-          .shape = shape,
-          .input = {std::string(input_class_name(c.input)), ""},
-          .seed = c.seed,
-          .tolerance = {0, 0}};
-}
-
-/// Adds `name` to the failures if the two tensors of the device differ in a bit.
-Result<void> compare_bits(Backend& device, const Array& fused, const Array& composed,
-                          const char* name, CaseResult& result) {
-  ERNIE_TRY(const std::vector<double> got, download(device, fused.tensor));
-  ERNIE_TRY(const std::vector<double> want, download(device, composed.tensor));
-  if (!same_bits(got, want)) result.failures.emplace_back(name);
-  return {};
-}
-
-Result<Array> random_rows(Rig& rig, const Plan& plan, const FusedCase& c, int64_t columns,
-                          Random& random) {
-  const std::vector<double> values = make_values(c.input, c.tokens, columns, plan.act, random);
-  return upload(rig.device(), values, {c.tokens, columns}, plan.act);
-}
 
 /// Normal values of about the size that keeps outputs at the size of the inputs.
 HostMatrix random_weight(int64_t rows, int64_t columns, DType store, Random& random) {
@@ -45,35 +13,6 @@ HostMatrix random_weight(int64_t rows, int64_t columns, DType store, Random& ran
   const double scale = std::exp2(-std::floor(std::log2(static_cast<double>(columns)) / 2));
   for (double& v : values) v *= scale;
   return host_matrix(values, {rows, columns}, store);
-}
-
-Result<OperandPtr> random_vector(Backend& device, int64_t size, DType store, VectorUse use,
-                                 Random& random) {
-  const std::vector<double> values = make_values(InputClass::kNormal, 1, size, store, random);
-  return device.prepare_vector(host_matrix(values, {size}, store), use);
-}
-
-Result<void> run_add_rms_norm(const Plan& plan, const FusedCase& c, Rig& rig,
-                              const CaseSink& sink) {
-  Backend& device = rig.device();
-  Random random(c.seed);
-  ERNIE_TRY(const OperandPtr weight,
-            random_vector(device, c.hidden, plan.store, VectorUse::kNorm, random));
-  const std::vector<double> x = make_values(c.input, c.tokens, c.hidden, plan.act, random);
-  const Shape shape{c.tokens, c.hidden};
-  ERNIE_TRY(const Array fused_x, upload(device, x, shape, plan.act));
-  ERNIE_TRY(const Array composed_x, upload(device, x, shape, plan.act));
-  ERNIE_TRY(const Array y, random_rows(rig, plan, c, c.hidden, random));
-  ERNIE_TRY(const Array fused, poisoned(device, shape, plan.act));
-  ERNIE_TRY(const Array composed, poisoned(device, shape, plan.act));
-  device.add_rms_norm(fused_x.tensor, y.tensor, *weight, kNormEps, fused.tensor);
-  device.add(composed_x.tensor, y.tensor, composed_x.tensor);
-  device.rms_norm(composed_x.tensor, *weight, kNormEps, composed.tensor);
-  CaseResult result = describe("add_rms_norm", c, fmt::format("T {}, H {}", c.tokens, c.hidden));
-  ERNIE_TRY_VOID(compare_bits(device, fused_x, composed_x, "sum", result));
-  ERNIE_TRY_VOID(compare_bits(device, fused, composed, "bits of the composition", result));
-  sink(std::move(result));
-  return {};
 }
 
 Result<void> run_gate_up_silu(const Plan& plan, const FusedCase& c, Rig& rig,
@@ -147,51 +86,17 @@ Result<void> run_moe(const Plan& plan, const FusedCase& c, Rig& rig, const CaseS
   return {};
 }
 
-std::vector<FusedCase> make_cases(const Plan& plan) {
-  using enum InputClass;
-  std::vector<FusedCase> cases;
-  const auto add = [&](int64_t tokens, int64_t hidden, int64_t width, InputClass input) {
-    cases.push_back({tokens, hidden, width, input, sub_seed(plan.seed, cases.size())});
-  };
-  switch (plan.suite) {
-    case Suite::kPublished:
-      break;
-    case Suite::kFaults:
-      for (const InputClass input : {kNormal, kOutliers}) {
-        for (const int64_t tokens : {1, 5}) add(tokens, 96, 40, input);
-      }
-      break;
-    case Suite::kModel:
-      for (const int64_t tokens : {1, 17}) {
-        add(tokens, kHidden, kExpertWidth / 8, kNormal);
-        add(tokens, kHidden, 16, kOutliers);
-      }
-      break;
-    case Suite::kFull: {
-      constexpr InputClass kInputs[] = {kNormal, kHeavyTail, kOutliers, kPositive, kCancellation,
-                                        kSmall,  kLarge,     kSpike,    kZeros,    kInteger};
-      Random random(sub_seed(plan.seed, 1));
-      for (int i = 0; i < 10'000; ++i) {
-        add(1 + random.below(9), 1 + random.below(70), 1 + random.below(40), kInputs[i % 10]);
-      }
-      break;
-    }
-  }
-  return cases;
+std::vector<CaseGroup> gate_up_silu_groups(const Plan& plan) {
+  return grouped<FusedCase>("gate_up_silu", fused_cases(plan), plan, run_gate_up_silu);
+}
+
+std::vector<CaseGroup> moe_groups(const Plan& plan) {
+  return grouped<FusedCase>("moe", fused_cases(plan), plan, run_moe);
 }
 
 }  // namespace
 
-std::vector<CaseGroup> add_rms_norm_groups(const Plan& plan) {
-  return grouped<FusedCase>("add_rms_norm", make_cases(plan), plan, run_add_rms_norm);
-}
-
-std::vector<CaseGroup> gate_up_silu_groups(const Plan& plan) {
-  return grouped<FusedCase>("gate_up_silu", make_cases(plan), plan, run_gate_up_silu);
-}
-
-std::vector<CaseGroup> moe_groups(const Plan& plan) {
-  return grouped<FusedCase>("moe", make_cases(plan), plan, run_moe);
-}
+OperationCases gate_up_silu_cases() { return {"gate_up_silu", gate_up_silu_groups}; }
+OperationCases moe_cases() { return {"moe", moe_groups}; }
 
 }  // namespace ernie::verify::ops

@@ -17,37 +17,26 @@ struct LinearShape {
   MatrixUse use = MatrixUse::kLinear;
 };
 
-std::vector<LinearShape> published_shapes() {
-  return {{"MatMul", 12288, 2560}, {"Linear", 2560, 2560}};
+LinearShape shape_of(const Operation& call) {
+  const OperandSpec& matrix = call.operands[1];
+  return {call.name, matrix.shape[1], matrix.shape[0], matrix.matrix_use};
 }
 
 /// The projections of the 21B model, whole and as 2, 4 and 8 ranks hold them.
 std::vector<LinearShape> model_linear_shapes(bool with_shards) {
-  constexpr int64_t kH = kHidden;
-  std::vector<LinearShape> shapes{{"qkv", kH, kQkv},
-                                  {"o", kH, kH},
-                                  {"dense gate_up", kH, 2 * kDense},
-                                  {"dense down", kDense, kH},
-                                  {"shared gate_up", kH, 2 * kSharedWidth},
-                                  {"shared down", kSharedWidth, kH},
-                                  {"router", kH, kExperts, MatrixUse::kRouter},
-                                  {"head", kH, kVocabulary, MatrixUse::kEmbedding}};
-  if (!with_shards) return shapes;
-  for (const int64_t ranks : {2, 4, 8}) {
-    const auto of = [&](const char* name) { return name + (" /" + std::to_string(ranks)); };
-    // 20 heads over 8 ranks: four have 3 query heads, four have 2; a key head is there twice.
-    const int64_t query_heads = (kHeads + ranks - 1) / ranks;
-    const int64_t kv_heads = std::max<int64_t>(kKvHeads / ranks, 1);
-    shapes.push_back({of("qkv"), kH, (query_heads + 2 * kv_heads) * kHeadDim});
-    shapes.push_back({of("o"), query_heads * kHeadDim, kH});
-    shapes.push_back({of("dense gate_up"), kH, 2 * kDense / ranks});
-    shapes.push_back({of("dense down"), kDense / ranks, kH});
-    shapes.push_back({of("shared gate_up"), kH, 2 * kSharedWidth / ranks});
-    shapes.push_back({of("shared down"), kSharedWidth / ranks, kH});
-    shapes.push_back({of("head"), kH, kVocabulary / ranks, MatrixUse::kEmbedding});
+  std::vector<LinearShape> shapes;
+  for (const int num_ranks : {1, 2, 4, 8}) {
+    if (num_ranks > 1 && !with_shards) break;
+    for (const Operation& call : model_calls("linear", num_ranks)) {
+      LinearShape shape = shape_of(call);
+      const auto is_same = [&](const LinearShape& s) {
+        return s.in == shape.in && s.out == shape.out && s.use == shape.use;
+      };
+      if (std::ranges::any_of(shapes, is_same)) continue;
+      if (num_ranks > 1) shape.name += fmt::format(" /{}", num_ranks);
+      shapes.push_back(std::move(shape));
+    }
   }
-  shapes.push_back({"last rank's qkv /8", kH, (2 + 2) * kHeadDim});
-  shapes.push_back({"last rank's o /8", 2 * kHeadDim, kH});
   return shapes;
 }
 
@@ -263,8 +252,6 @@ LinearShape cut(LinearShape shape, int64_t tokens, int64_t max_macs) {
   return shape;
 }
 
-}  // namespace
-
 std::vector<CaseGroup> linear_groups(const Plan& plan) {
   std::vector<LinearGroup> groups;
   const auto add = [&](const LinearShape& shape, InputClass weights,
@@ -277,8 +264,9 @@ std::vector<CaseGroup> linear_groups(const Plan& plan) {
   const std::vector<InputClass> all(std::begin(kAllInputs), std::end(kAllInputs));
   switch (plan.suite) {
     case Suite::kPublished:
-      add(published_shapes()[0], kNormal, {512}, {kNormal});
-      add(published_shapes()[1], kNormal, {32}, {kNormal});
+      for (const Operation& check : published_checks("linear")) {
+        add(shape_of(check), kNormal, {check.num_tokens}, {kNormal});
+      }
       break;
     case Suite::kFaults:
       add({"faults", 256, 128}, kNormal, {1, 7, 33}, {kNormal, kOutliers, kPositive});
@@ -312,5 +300,9 @@ std::vector<CaseGroup> linear_groups(const Plan& plan) {
   }
   return result;
 }
+
+}  // namespace
+
+OperationCases linear_cases() { return {"linear", linear_groups}; }
 
 }  // namespace ernie::verify::ops

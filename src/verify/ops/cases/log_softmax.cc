@@ -125,7 +125,7 @@ std::vector<LogSoftmaxCase> make_cases(const Plan& plan) {
       add_all(1000);
       break;
     case Suite::kModel:
-      add_all(kVocabulary);
+      for (const Operation& call : model_calls("argmax")) add_all(call.operands[0].shape[1]);
       break;
     case Suite::kFull: {
       Random random(sub_seed(plan.seed, 8));
@@ -137,10 +137,12 @@ std::vector<LogSoftmaxCase> make_cases(const Plan& plan) {
   return cases;
 }
 
-}  // namespace
-
 std::vector<CaseGroup> log_softmax_groups(const Plan& plan) {
   return grouped<LogSoftmaxCase>("log_softmax", make_cases(plan), plan, run_case);
 }
+
+}  // namespace
+
+OperationCases log_softmax_cases() { return {"log_softmax", log_softmax_groups}; }
 
 }  // namespace ernie::verify::ops

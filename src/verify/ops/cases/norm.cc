@@ -1,9 +1,10 @@
 // rms_norm: every element of the sampled rows. In float32 the elements of a row share the error of
 // their scale, and bfloat16 inputs have few significands, each with its own error: gain and bias
-// are not tested.
+// are not tested. add_rms_norm is held against the bits of what it composes.
 
 #include <cmath>
 
+#include "verify/ops/fused_case.h"
 #include "verify/ops/inputs.h"
 #include "verify/ops/model_shapes.h"
 #include "verify/ops/row_case.h"
@@ -83,7 +84,10 @@ std::vector<RmsNormCase> make_cases(const Plan& plan) {
   };
   switch (plan.suite) {
     case Suite::kPublished:
-      add(4 * 16, kHidden, kNormal, 1, kNormEps);
+      for (const Operation& check : published_checks("rms_norm")) {
+        const Shape& x = check.operands[0].shape;
+        add(x[0], x[1], kNormal, 1, kNormEps);
+      }
       break;
     case Suite::kFaults:
       for (const double scale : {1.0, 3e-3, 30.0}) {
@@ -93,10 +97,13 @@ std::vector<RmsNormCase> make_cases(const Plan& plan) {
       }
       break;
     case Suite::kModel:
-      for (const int64_t tokens : {1, 17, 512}) {
-        for (const InputClass input : {kNormal, kOutliers, kSpike, kZeros}) {
-          add(tokens, kHidden, input, 1, kNormEps);
-          add(tokens, kHidden, input, 3e-3, kNormEps);
+      for (const Operation& call : model_calls("rms_norm")) {
+        const int64_t width = call.operands[0].shape[1];
+        for (const int64_t tokens : {1, 17, 512}) {
+          for (const InputClass input : {kNormal, kOutliers, kSpike, kZeros}) {
+            add(tokens, width, input, 1, kNormEps);
+            add(tokens, width, input, 3e-3, kNormEps);
+          }
         }
       }
       break;
@@ -124,10 +131,40 @@ std::vector<RmsNormCase> make_cases(const Plan& plan) {
   return cases;
 }
 
-}  // namespace
+Result<void> run_add_rms_norm(const Plan& plan, const FusedCase& c, Rig& rig,
+                              const CaseSink& sink) {
+  Backend& device = rig.device();
+  Random random(c.seed);
+  ERNIE_TRY(const OperandPtr weight,
+            random_vector(device, c.hidden, plan.store, VectorUse::kNorm, random));
+  const std::vector<double> x = make_values(c.input, c.tokens, c.hidden, plan.act, random);
+  const Shape shape{c.tokens, c.hidden};
+  ERNIE_TRY(const Array fused_x, upload(device, x, shape, plan.act));
+  ERNIE_TRY(const Array composed_x, upload(device, x, shape, plan.act));
+  ERNIE_TRY(const Array y, random_rows(rig, plan, c, c.hidden, random));
+  ERNIE_TRY(const Array fused, poisoned(device, shape, plan.act));
+  ERNIE_TRY(const Array composed, poisoned(device, shape, plan.act));
+  device.add_rms_norm(fused_x.tensor, y.tensor, *weight, kNormEps, fused.tensor);
+  device.add(composed_x.tensor, y.tensor, composed_x.tensor);
+  device.rms_norm(composed_x.tensor, *weight, kNormEps, composed.tensor);
+  CaseResult result = describe("add_rms_norm", c, fmt::format("T {}, H {}", c.tokens, c.hidden));
+  ERNIE_TRY_VOID(compare_bits(device, fused_x, composed_x, "sum", result));
+  ERNIE_TRY_VOID(compare_bits(device, fused, composed, "bits of the composition", result));
+  sink(std::move(result));
+  return {};
+}
 
 std::vector<CaseGroup> rms_norm_groups(const Plan& plan) {
   return grouped<RmsNormCase>("rms_norm", make_cases(plan), plan, run_case);
 }
+
+std::vector<CaseGroup> add_rms_norm_groups(const Plan& plan) {
+  return grouped<FusedCase>("add_rms_norm", fused_cases(plan), plan, run_add_rms_norm);
+}
+
+}  // namespace
+
+OperationCases norm_cases() { return {"rms_norm", rms_norm_groups}; }
+OperationCases add_norm_cases() { return {"add_rms_norm", add_rms_norm_groups}; }
 
 }  // namespace ernie::verify::ops

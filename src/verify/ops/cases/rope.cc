@@ -147,7 +147,7 @@ std::vector<RopeCase> make_cases(const Plan& plan) {
   using enum InputClass;
   std::vector<RopeCase> cases;
   Random random(sub_seed(plan.seed, 3));
-  const QkvLayout model{kHeads, kKvHeads, kHeadDim};
+  const QkvLayout model = layout_of(model_calls("store_kv").front());
   const auto add = [&](const QkvLayout& layout, const Positions& positions, double theta,
                        InputClass input) {
     cases.push_back({layout, positions.values, positions.name, theta, input,
@@ -189,8 +189,6 @@ std::vector<RopeCase> make_cases(const Plan& plan) {
   return cases;
 }
 
-}  // namespace
-
 std::vector<CaseGroup> rope_table_groups(const Plan& plan) {
   return grouped<RopeCase>("rope_table", make_cases(plan), plan, run_rope_table);
 }
@@ -198,5 +196,10 @@ std::vector<CaseGroup> rope_table_groups(const Plan& plan) {
 std::vector<CaseGroup> rope_groups(const Plan& plan) {
   return grouped<RopeCase>("rope", make_cases(plan), plan, run_rope_case);
 }
+
+}  // namespace
+
+OperationCases rope_table_cases() { return {"rope_table", rope_table_groups}; }
+OperationCases rope_cases() { return {"rope", rope_groups}; }
 
 }  // namespace ernie::verify::ops

@@ -272,13 +272,20 @@ std::vector<RouteCase> make_cases(const Plan& plan) {
   };
   switch (plan.suite) {
     case Suite::kPublished:
-      add(4 * 8, kExperts, kChosenExperts, Logits::kRandom, Bias::kSmall);
+      for (const Operation& check : published_checks("route")) {
+        const Shape &logits = check.operands[0].shape, &ids = check.operands[2].shape;
+        add(logits[0], logits[1], ids[1], Logits::kRandom, Bias::kSmall);
+      }
       break;
     case Suite::kFaults:
       add_all(40, kExperts, kChosenExperts);
       break;
     case Suite::kModel:
-      for (const int64_t tokens : {1, 16, 512}) add_all(tokens, kExperts, kChosenExperts);
+      for (const Operation& call : model_calls("route")) {
+        for (const int64_t tokens : {1, 16, 512}) {
+          add_all(tokens, call.operands[0].shape[1], call.operands[2].shape[1]);
+        }
+      }
       break;
     case Suite::kFull:
       for (int round = 0; round < 16; ++round) {
@@ -295,10 +302,12 @@ std::vector<RouteCase> make_cases(const Plan& plan) {
   return cases;
 }
 
-}  // namespace
-
 std::vector<CaseGroup> route_groups(const Plan& plan) {
   return grouped<RouteCase>("route", make_cases(plan), plan, run_route_case);
 }
+
+}  // namespace
+
+OperationCases route_cases() { return {"route", route_groups}; }
 
 }  // namespace ernie::verify::ops

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "verify/ops/inputs.h"
+#include "verify/ops/model_shapes.h"
 #include "verify/ops/rig.h"
 
 namespace ernie::verify::ops {
@@ -175,7 +176,7 @@ std::vector<SampleCase> make_cases(const Plan& plan) {
       break;
     case Suite::kModel:
       add(40, 200, 2000);
-      add(4, 103424, 200);
+      for (const Operation& call : model_calls("argmax")) add(4, call.operands[0].shape[1], 200);
       break;
     case Suite::kFull:
       add(1700, 5, 60);
@@ -187,10 +188,12 @@ std::vector<SampleCase> make_cases(const Plan& plan) {
   return cases;
 }
 
-}  // namespace
-
 std::vector<CaseGroup> sample_groups(const Plan& plan) {
   return grouped<SampleCase>("sample", make_cases(plan), plan, run_case);
 }
+
+}  // namespace
+
+OperationCases sample_cases() { return {"sample", sample_groups}; }
 
 }  // namespace ernie::verify::ops

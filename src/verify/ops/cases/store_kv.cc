@@ -91,23 +91,29 @@ std::vector<StoreKvCase> make_cases(const Plan& plan) {
       for (int i = 0; i < 6; ++i) add({4, 2, 16}, 4, 16);
       break;
     case Suite::kModel:
-      for (int i = 0; i < 12; ++i) add(kModelLayout, 16, 60);
-      break;
-    case Suite::kFull:
-      for (int i = 0; i < 10'100; ++i) {
-        const bool whole = i % 8 == 0;
-        const QkvLayout& odd = i % 4 == 1 ? kShards[i / 4 % 4] : kOddLayouts[i % 3];
-        add(whole ? kModelLayout : odd, 1 + i % 19, whole ? 20 : 10);
+      for (const Operation& call : model_calls("store_kv")) {
+        for (int i = 0; i < 12; ++i) add(layout_of(call), 16, 60);
       }
       break;
+    case Suite::kFull: {
+      const std::vector<QkvLayout>& shards = shard_layouts();
+      for (size_t i = 0; i < 10'100; ++i) {
+        const bool whole = i % 8 == 0;
+        const QkvLayout& odd = i % 4 == 1 ? shards[i / 4 % shards.size()] : kOddLayouts[i % 3];
+        add(whole ? kModelLayout : odd, 1 + static_cast<int64_t>(i % 19), whole ? 20 : 10);
+      }
+      break;
+    }
   }
   return cases;
 }
 
-}  // namespace
-
 std::vector<CaseGroup> store_kv_groups(const Plan& plan) {
   return grouped<StoreKvCase>("store_kv", make_cases(plan), plan, run_store_kv);
 }
+
+}  // namespace
+
+OperationCases store_kv_cases() { return {"store_kv", store_kv_groups}; }
 
 }  // namespace ernie::verify::ops
