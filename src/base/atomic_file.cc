@@ -6,8 +6,14 @@ namespace ernie {
 
 Result<AtomicFile> AtomicFile::create(const std::string& path) {
   while (true) {
-    // Emptied only under the lock: until then it may be another writer's.
-    ERNIE_TRY(FileHandle file, FileHandle::open(path + ".tmp", O_WRONLY | O_CREAT));
+    // Emptied only under the lock: until then it may be another writer's. Never what a link leads
+    // to, and no pipe that nobody reads.
+    ERNIE_TRY(FileHandle file,
+              FileHandle::open(path + ".tmp", O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK));
+    if (!file.is_regular()) {
+      return make_error(ErrorCode::kIo, "{}: got something else, expected a file or nothing",
+                        file.path());
+    }
     file.lock();
     if (!file.is_at_its_path()) continue;  // that writer has finished
     ERNIE_TRY_VOID(file.truncate(0));

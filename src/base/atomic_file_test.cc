@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <atomic>
 #include <filesystem>
@@ -62,6 +63,22 @@ TEST_F(AtomicFileTest, WhatACrashLeftIsTakenOver) {
   ASSERT_TRUE(write_file_atomically(path_, "x"));
   EXPECT_EQ(contents(), "x");
   EXPECT_EQ(num_files(), 1);
+}
+
+// A link there could lead to a file that is worth something, and a pipe would be waited for.
+TEST_F(AtomicFileTest, NothingButAFileIsTakenOver) {
+  const std::string precious = folder_ + "/precious", temporary = path_ + ".tmp";
+  ASSERT_TRUE(write_file_atomically(precious, "kept"));
+  std::filesystem::create_symlink(precious, temporary);
+  EXPECT_FALSE(write_file_atomically(path_, "x"));
+  EXPECT_EQ(read_text_file(precious, 100).value(), "kept");
+  std::filesystem::remove(temporary);
+  ASSERT_EQ(::mkfifo(temporary.c_str(), 0600), 0);
+  EXPECT_FALSE(write_file_atomically(path_, "x"));
+  std::filesystem::remove(temporary);
+  std::filesystem::create_directory(temporary);
+  EXPECT_FALSE(write_file_atomically(path_, "x"));
+  EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
 TEST_F(AtomicFileTest, TheSecondWriterWaitsForTheFirst) {
