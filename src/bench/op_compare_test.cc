@@ -152,7 +152,10 @@ TEST(Json, RoundTrip) {
 }
 
 TEST(Json, OtherFilesAreRefused) {
-  boost::json::object whole = ops_to_json(make_run({row("a", 0.1, 1)}), {}, nullptr);
+  // As a file has it: the numbers that it was made of have other types.
+  boost::json::object whole = boost::json::parse(boost::json::serialize(ops_to_json(
+                                                     make_run({row("a", 0.1, 1)}), {}, nullptr)))
+                                  .as_object();
   EXPECT_TRUE(ops_from_json(whole, "f"));
   for (const char* text : {"[]", "{}", "{\"format\": \"ernie verify ops\"}", "{\"format\": 3}"}) {
     EXPECT_FALSE(ops_from_json(boost::json::parse(text), "f")) << text;
@@ -183,7 +186,7 @@ TEST(Json, OtherFilesAreRefused) {
   EXPECT_EQ(message([](auto& row) {
               row["samples_s"] = boost::json::array{1.0, "x"};
             }),
-            "f: rows[0].samples_s: got [1E0,\"x\"], expected a list of numbers");
+            "f: rows[0].samples_s: got a list, expected a list of numbers");
   EXPECT_EQ(message([](auto& row) { row["tokens"] = "many"; }),
             "f: rows[0].tokens: got \"many\", expected a number from -1.7976931348623157e+308 to "
             "1.7976931348623157e+308");

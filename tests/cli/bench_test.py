@@ -133,7 +133,7 @@ class ThroughputTest(BenchTest):
         self.assertEqual(len(result["requests"]), 20)
         # Four at a time, of which each needs five steps.
         self.assertEqual(result["num_steps"], 25)
-        self.assertLessEqual(result["sequences_per_step"], 4)
+        self.assertLessEqual(result["sequences_per_step"], 4 * (1 + 1e-12))  # a mean over time
         self.assertIn("of 4", out)
 
     def test_prompt_file(self):
