@@ -7,6 +7,7 @@
 
 #include "base/host_matrix.h"
 #include "base/result.h"
+#include "base/vocabulary.h"
 #include "checkpoint/model_config.h"
 
 namespace ernie {
@@ -36,6 +37,9 @@ class WeightSource {
   /// Errors: kNotFound for another name, memory; everything that can be wrong with the file was
   /// found when it was opened.
   virtual Result<HostMatrix> read(const std::string& name) const = 0;
+  /// Of a format that brings its own, for as long as the source lives; null: a tokenizer lies in
+  /// other files.
+  virtual const Vocabulary* vocabulary() const { return nullptr; }
   /// One line for the start-up log.
   virtual std::string describe() const = 0;
 };

@@ -123,12 +123,12 @@ Result<void> choose_truth(const VerifyModelFlags& flags, verify::model::ModelRun
   return {};
 }
 
-Result<void> read_inputs(const VerifyModelFlags& flags, const ModelConfig& config,
+Result<void> read_inputs(const VerifyModelFlags& flags, const WeightSource& weights,
                          verify::model::ModelRunOptions& options) {
-  const int64_t vocab = config.vocab_size;
+  const int64_t vocab = weights.config().vocab_size;
   std::shared_ptr<const Tokenizer> tokenizer;
   if (!flags.prompts.empty() || !flags.text.empty()) {
-    ERNIE_TRY(tokenizer, open_tokenizer(flags.model));
+    ERNIE_TRY(tokenizer, open_tokenizer(flags.model, &weights));
     if (tokenizer == nullptr) {
       return make_error(ErrorCode::kNotFound, "--prompt, --text: the model has no tokenizer");
     }
@@ -193,7 +193,7 @@ Result<bool> verify_model(const VerifyModelFlags& flags) {
   options.seed = flags.model.seed;
   options.window = flags.window;
   if (options.recording.empty()) {
-    ERNIE_TRY_VOID(read_inputs(flags, weights->config(), options));
+    ERNIE_TRY_VOID(read_inputs(flags, *weights, options));
   }
   ERNIE_TRY(const verify::model::ModelRun run,
             verify::model::run_model_check(*weights, options, progress_of(flags)));

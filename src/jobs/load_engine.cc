@@ -128,8 +128,10 @@ Result<BackendOptions> backend_options(const EngineSettings& settings, const Mod
   return BackendOptions{dtype, settings.threads, settings.isa, settings.mmap};
 }
 
-Result<TokenizerPtr> open_tokenizer(const EngineSettings& settings) {
+Result<TokenizerPtr> open_tokenizer(const EngineSettings& settings, const WeightSource* weights) {
   if (!settings.tokenizer.empty()) return Tokenizer::load(settings.tokenizer);
+  const Vocabulary* own = weights == nullptr ? nullptr : weights->vocabulary();
+  if (own != nullptr) return Tokenizer::from_vocabulary(*own);
   if (settings.model.empty()) {
     const DemoModel demo = demo_model();
     return Tokenizer::from_files({demo.tokenizer_model, /*added_tokens=*/{},
@@ -144,7 +146,7 @@ Result<TokenizerPtr> open_tokenizer(const EngineSettings& settings) {
 Result<OpenedModel> EngineLoader::open(const EngineSettings& settings) const {
   OpenedModel model;
   ERNIE_TRY(model.weights, open_weights(settings));
-  ERNIE_TRY(model.tokenizer, open_tokenizer(settings));
+  ERNIE_TRY(model.tokenizer, open_tokenizer(settings, model.weights.get()));
   return model;
 }
 

@@ -37,8 +37,9 @@ int num_threads(const DeviceSettings& settings);
 Result<std::shared_ptr<const WeightSource>> open_weights(const EngineSettings& settings);
 
 /// The tokenizer that is named, else the model's, else the demo's. Null for random weights that
-/// come without one.
-Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const EngineSettings& settings);
+/// come without one. `weights`: of the model if they are open; they may bring their own vocabulary.
+Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const EngineSettings& settings,
+                                                        const WeightSource* weights = nullptr);
 
 /// The numerics, threads and instruction set that they ask for. Error: the weights would not fit
 /// into the memory that is free.

@@ -27,6 +27,74 @@ struct Settings {
   bool escape_whitespaces = true;
 };
 
+Error piece_error(const std::string& name, size_t id, std::string_view got,
+                  std::string_view expected) {
+  return make_error(ErrorCode::kCorruptData, "{}: piece {}: got {}, expected {}", name, id, got,
+                    expected);
+}
+
+/// What encoding relies on. Finds the unknown piece; `model` has its pieces, and is refused or left
+/// with its ids.
+class PieceCheck {
+ public:
+  PieceCheck(const std::string& name, SentencePieceModel& model) : name_(name), model_(model) {}
+
+  Result<void> run() {
+    model_.ids.reserve(model_.pieces.size());
+    size_t num_byte_pieces = 0;
+    for (size_t id = 0; id < model_.pieces.size(); ++id) {
+      ERNIE_TRY_VOID(check_piece(id));
+      const Piece& piece = model_.pieces[id];
+      if (!model_.ids.emplace(piece.text, static_cast<TokenId>(id)).second) {
+        return piece_error(name_, id, fmt::format("{} again", in_quotes(piece.text)),
+                           "each text once");
+      }
+      if (piece.type == PieceType::kByte) ++num_byte_pieces;
+      if (piece.type == PieceType::kUnknown) {
+        if (model_.unk_id >= 0) return piece_error(name_, id, "a second unknown piece", "one");
+        model_.unk_id = static_cast<TokenId>(id);
+      }
+    }
+    // The texts differ from each other, so 256 byte pieces are all of them.
+    if (num_byte_pieces != 256) {
+      return make_error(ErrorCode::kCorruptData, "{}: got {} byte pieces, expected 256", name_,
+                        num_byte_pieces);
+    }
+    if (model_.unk_id < 0) {
+      return make_error(ErrorCode::kCorruptData, "{}: got no unknown piece, expected one", name_);
+    }
+    return {};
+  }
+
+ private:
+  Result<void> check_piece(size_t id) const {
+    const Piece& piece = model_.pieces[id];
+    if (piece.text.empty() || piece.text.size() > kMaxPieceBytes) {
+      return piece_error(name_, id, fmt::format("{} bytes of text", piece.text.size()),
+                         fmt::format("1 to {}", kMaxPieceBytes));
+    }
+    if (!is_utf8(piece.text)) return piece_error(name_, id, "text that is not UTF-8", "UTF-8");
+    if (!std::isfinite(piece.score)) {
+      return piece_error(name_, id, fmt::format("score {}", piece.score), "a finite score");
+    }
+    if (piece.type == PieceType::kUnused) {
+      return piece_error(name_, id, "type UNUSED", "a piece in use");
+    }
+    if (piece.type == PieceType::kByte && byte_piece_value(piece.text) < 0) {
+      return piece_error(name_, id, fmt::format("byte piece {}", in_quotes(piece.text)),
+                         "<0x00> to <0xFF>");
+    }
+    const bool plain = piece.type == PieceType::kNormal || piece.type == PieceType::kUserDefined;
+    if (plain && piece.text.find(' ') != std::string_view::npos) {
+      return piece_error(name_, id, "a space", "U+2581 in its place");
+    }
+    return {};
+  }
+
+  const std::string& name_;
+  SentencePieceModel& model_;
+};
+
 class ModelReader {
  public:
   explicit ModelReader(const ByteSource& source) : source_(source) {}
@@ -34,12 +102,21 @@ class ModelReader {
   Result<SentencePieceModel> read() {
     ERNIE_TRY_VOID(read_message(source_.text(), &ModelReader::take_model_field));
     ERNIE_TRY_VOID(check_settings());
-    ERNIE_TRY_VOID(check_pieces());
+    ERNIE_TRY_VOID(PieceCheck(source_.name(), model_).run());
+    model_.bos_id = control_id(settings_.bos_piece);
+    model_.eos_id = control_id(settings_.eos_piece);
     return std::move(model_);
   }
 
  private:
   using TakeField = Result<void> (ModelReader::*)(const Field&);
+
+  TokenId control_id(std::string_view text) const {
+    const auto found = model_.ids.find(text);
+    if (found == model_.ids.end()) return -1;
+    const Piece& piece = model_.pieces[static_cast<size_t>(found->second)];
+    return piece.type == PieceType::kControl ? found->second : -1;
+  }
 
   Result<void> read_message(std::string_view message, TakeField take_field) {
     ProtobufReader reader(source_, message);
@@ -119,7 +196,8 @@ class ModelReader {
         uint64_t type = 0;
         ERNIE_TRY_VOID(take(field, "piece type", type));
         if (type < 1 || type > 6) {
-          return piece_error(model_.pieces.size() - 1, fmt::format("type {}", type), "1 to 6");
+          return piece_error(source_.name(), model_.pieces.size() - 1, fmt::format("type {}", type),
+                             "1 to 6");
         }
         piece.type = static_cast<PieceType>(type);
         return {};
@@ -192,66 +270,6 @@ class ModelReader {
     return {};
   }
 
-  Error piece_error(size_t id, std::string_view got, std::string_view expected) const {
-    return make_error(ErrorCode::kCorruptData, "{}: piece {}: got {}, expected {}", source_.name(),
-                      id, got, expected);
-  }
-
-  Result<void> check_piece(size_t id) const {
-    const Piece& piece = model_.pieces[id];
-    if (piece.text.empty() || piece.text.size() > kMaxPieceBytes) {
-      return piece_error(id, fmt::format("{} bytes of text", piece.text.size()),
-                         fmt::format("1 to {}", kMaxPieceBytes));
-    }
-    if (!is_utf8(piece.text)) return piece_error(id, "text that is not UTF-8", "UTF-8");
-    if (!std::isfinite(piece.score)) {
-      return piece_error(id, fmt::format("score {}", piece.score), "a finite score");
-    }
-    if (piece.type == PieceType::kUnused) {
-      return piece_error(id, "type UNUSED", "a piece in use");
-    }
-    if (piece.type == PieceType::kByte && byte_piece_value(piece.text) < 0) {
-      return piece_error(id, fmt::format("byte piece {}", in_quotes(piece.text)),
-                         "<0x00> to <0xFF>");
-    }
-    const bool plain = piece.type == PieceType::kNormal || piece.type == PieceType::kUserDefined;
-    if (plain && piece.text.find(' ') != std::string_view::npos) {
-      return piece_error(id, "a space", "U+2581 in its place");
-    }
-    return {};
-  }
-
-  Result<void> check_pieces() {
-    model_.ids.reserve(model_.pieces.size());
-    size_t num_byte_pieces = 0;
-    for (size_t id = 0; id < model_.pieces.size(); ++id) {
-      ERNIE_TRY_VOID(check_piece(id));
-      const Piece& piece = model_.pieces[id];
-      if (!model_.ids.emplace(piece.text, static_cast<TokenId>(id)).second) {
-        return piece_error(id, fmt::format("{} again", in_quotes(piece.text)), "each text once");
-      }
-      if (piece.type == PieceType::kByte) ++num_byte_pieces;
-      if (piece.type == PieceType::kUnknown) {
-        if (model_.unk_id >= 0) return piece_error(id, "a second unknown piece", "one");
-        model_.unk_id = static_cast<TokenId>(id);
-      }
-      if (piece.type == PieceType::kControl) {
-        if (piece.text == settings_.bos_piece) model_.bos_id = static_cast<TokenId>(id);
-        if (piece.text == settings_.eos_piece) model_.eos_id = static_cast<TokenId>(id);
-      }
-    }
-    // The texts differ from each other, so 256 byte pieces are all of them.
-    if (num_byte_pieces != 256) {
-      return make_error(ErrorCode::kCorruptData, "{}: got {} byte pieces, expected 256",
-                        source_.name(), num_byte_pieces);
-    }
-    if (model_.unk_id < 0) {
-      return make_error(ErrorCode::kCorruptData, "{}: got no unknown piece, expected one",
-                        source_.name());
-    }
-    return {};
-  }
-
   const ByteSource& source_;
   SentencePieceModel model_;
   Settings settings_;
@@ -266,6 +284,29 @@ Result<SentencePieceModel> read_sentencepiece_model(const ByteSource& source) {
                       num_bytes, kMaxModelBytes);
   }
   return ModelReader(source).read();
+}
+
+Result<SentencePieceModel> read_vocabulary(const Vocabulary& vocabulary) {
+  if (vocabulary.pieces.size() > kMaxPieces) {
+    return make_error(ErrorCode::kUnsupported, "{}: got {} pieces, expected at most {}",
+                      vocabulary.name, vocabulary.pieces.size(), kMaxPieces);
+  }
+  SentencePieceModel model;
+  for (const Vocabulary::Piece& piece : vocabulary.pieces) {
+    model.pieces.push_back({piece.text, piece.score, piece.type});
+  }
+  ERNIE_TRY_VOID(PieceCheck(vocabulary.name, model).run());
+  for (const TokenId id : {vocabulary.bos_id, vocabulary.eos_id}) {
+    if (id == -1) continue;
+    const bool is_there = id >= 0 && static_cast<size_t>(id) < model.pieces.size();
+    if (!is_there || model.pieces[static_cast<size_t>(id)].type != PieceType::kControl) {
+      return piece_error(vocabulary.name, static_cast<size_t>(static_cast<uint32_t>(id)),
+                         "the role of a begin or an end", "a control piece");
+    }
+  }
+  model.bos_id = vocabulary.bos_id;
+  model.eos_id = vocabulary.eos_id;
+  return model;
 }
 
 int byte_piece_value(std::string_view text) {

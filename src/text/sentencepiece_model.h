@@ -6,20 +6,15 @@
 
 #include "base/file.h"
 #include "base/result.h"
+#include "base/vocabulary.h"
 #include "text/tokenizer.h"
 
 namespace ernie {
 
-/// The contents of a SentencePiece tokenizer.model, as far as ERNIE models use the format.
+/// The pieces of a SentencePiece tokenizer.model, as far as ERNIE models use the format, or those
+/// of a checkpoint.
 struct SentencePieceModel {
-  enum class PieceType : uint8_t {
-    kNormal = 1,
-    kUnknown = 2,
-    kControl = 3,
-    kUserDefined = 4,
-    kUnused = 5,
-    kByte = 6,
-  };
+  using PieceType = ernie::PieceType;
   struct Piece {
     std::string_view text;  ///< into the source; a space is spelled U+2581
     float score = 0;
@@ -42,6 +37,9 @@ inline constexpr size_t kMaxPieceBytes = 256;
 /// non-UTF-8 pieces, scores that are not finite, a missing or doubled unknown piece, anything but
 /// the 256 byte pieces `<0x00>` to `<0xFF>`.
 Result<SentencePieceModel> read_sentencepiece_model(const ByteSource& source);
+
+/// The same checks of the pieces; `vocabulary` must outlive the result.
+Result<SentencePieceModel> read_vocabulary(const Vocabulary& vocabulary);
 
 /// The value of a byte piece: 65 for `<0x41>`; -1 for every other text.
 int byte_piece_value(std::string_view text);

@@ -56,9 +56,10 @@ struct Tables {
 
 class TableBuilder {
  public:
-  TableBuilder(const Tokenizer::Files& files, const SentencePieceModel& model,
+  /// `name`: of the model's file, for messages.
+  TableBuilder(const std::string& name, const SentencePieceModel& model,
                const SpecialTokenFiles& special)
-      : files_(files), model_(model), special_(special) {}
+      : name_(name), model_(model), special_(special) {}
 
   Result<Tables> build() {
     index_pieces();
@@ -95,8 +96,8 @@ class TableBuilder {
   }
 
   Error clash(std::string_view text, TokenId id, std::string_view expected) const {
-    return make_error(ErrorCode::kCorruptData, "{}: token {}: got id {}, expected {}",
-                      files_.model.name(), in_quotes(text), id, expected);
+    return make_error(ErrorCode::kCorruptData, "{}: token {}: got id {}, expected {}", name_,
+                      in_quotes(text), id, expected);
   }
 
   Result<void> add_token(const SpecialTokenFiles::Added& added) {
@@ -179,7 +180,7 @@ class TableBuilder {
     return it == marker_ids_.end() ? otherwise : it->second;
   }
 
-  const Tokenizer::Files& files_;
+  const std::string& name_;
   const SentencePieceModel& model_;
   const SpecialTokenFiles& special_;
   Tables tables_;
@@ -247,7 +248,13 @@ Result<ByteSource> map_optional(const std::filesystem::path& path) {
 Result<std::shared_ptr<const Tokenizer>> Tokenizer::from_files(const Files& files) {
   ERNIE_TRY(const SentencePieceModel model, read_sentencepiece_model(files.model));
   ERNIE_TRY(const SpecialTokenFiles special, read_special_tokens(files));
-  ERNIE_TRY(Tables tables, TableBuilder(files, model, special).build());
+  ERNIE_TRY(Tables tables, TableBuilder(files.model.name(), model, special).build());
+  return std::make_shared<const BpeTokenizer>(std::move(tables));
+}
+
+Result<std::shared_ptr<const Tokenizer>> Tokenizer::from_vocabulary(const Vocabulary& vocabulary) {
+  ERNIE_TRY(const SentencePieceModel model, read_vocabulary(vocabulary));
+  ERNIE_TRY(Tables tables, TableBuilder(vocabulary.name, model, {}).build());
   return std::make_shared<const BpeTokenizer>(std::move(tables));
 }
 

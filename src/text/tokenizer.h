@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/result.h"
+#include "base/vocabulary.h"
 
 namespace ernie {
 
@@ -36,6 +37,10 @@ class Tokenizer {
     ByteSource model, added_tokens, special_tokens_map, tokenizer_config;
   };
   static Result<std::shared_ptr<const Tokenizer>> from_files(const Files& files);
+
+  /// The vocabulary of a checkpoint, as from a tokenizer.model without JSON files; it is not needed
+  /// afterwards.
+  static Result<std::shared_ptr<const Tokenizer>> from_vocabulary(const Vocabulary& vocabulary);
 
   virtual ~Tokenizer() = default;
 

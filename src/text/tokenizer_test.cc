@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include <fstream>
 
 #include "base/test_source.h"
+#include "text/sentencepiece_model.h"
 #include "text/test_tokenizers.h"
 
 namespace ernie {
@@ -342,6 +345,66 @@ TEST(Tokenizer, PublishedModelsSpecialTokens) {
     EXPECT_EQ(tokenizer->token_bytes(id), text);
   }
   EXPECT_FALSE(tokenizer->special_id("<mask:2>"));
+}
+
+/// What a checkpoint with the pieces of a tokenizer.model would bring.
+Vocabulary vocabulary_of(const SentencePieceModel& model) {
+  Vocabulary vocabulary{.name = "model.gguf", .bos_id = model.bos_id, .eos_id = model.eos_id};
+  for (const auto& piece : model.pieces) {
+    vocabulary.pieces.push_back({std::string(piece.text), piece.score, piece.type});
+  }
+  return vocabulary;
+}
+
+TEST(TokenizerOfACheckpoint, IsThatOfTheFileWithTheSamePieces) {
+  const std::string path = testing::tiny_directory() + "/tokenizer.model";
+  const auto file = ByteSource::map_file(path).value();
+  const auto of_file = Tokenizer::load(path).value();
+  std::shared_ptr<const Tokenizer> own;
+  {
+    const Vocabulary vocabulary = vocabulary_of(read_sentencepiece_model(file).value());
+    own = Tokenizer::from_vocabulary(vocabulary).value();
+  }
+  EXPECT_EQ(own->vocab_size(), of_file->vocab_size());
+  EXPECT_EQ(own->bos_id(), of_file->bos_id());
+  EXPECT_EQ(own->eos_id(), of_file->eos_id());
+  const std::string texts[] = {"", "Hello world 42\n", "</s><s>", "\xFF\xE2\x96\x81 x", "你好"};
+  for (const std::string& text : texts) {
+    for (const SpecialTokens special : {SpecialTokens::kAsText, SpecialTokens::kParse}) {
+      EXPECT_EQ(own->encode(text, special), of_file->encode(text, special)) << text;
+    }
+    EXPECT_EQ(own->decode(own->encode(text, SpecialTokens::kAsText), true),
+              of_file->decode(of_file->encode(text, SpecialTokens::kAsText), true));
+  }
+  for (TokenId id = 0; id < own->vocab_size(); ++id) {
+    EXPECT_EQ(own->token_bytes(id), of_file->token_bytes(id)) << id;
+    EXPECT_EQ(own->is_special(id), of_file->is_special(id)) << id;
+  }
+}
+
+TEST(TokenizerOfACheckpoint, IsCheckedAsAFileIs) {
+  const auto file = ByteSource::map_file(testing::tiny_directory() + "/tokenizer.model").value();
+  const Vocabulary whole = vocabulary_of(read_sentencepiece_model(file).value());
+  const auto message = [&](const std::function<void(Vocabulary&)>& spoil) {
+    Vocabulary vocabulary = whole;
+    spoil(vocabulary);
+    const auto tokenizer = Tokenizer::from_vocabulary(vocabulary);
+    return tokenizer ? std::string("made") : tokenizer.error().message;
+  };
+  EXPECT_EQ(message([](Vocabulary&) {}), "made");
+  EXPECT_EQ(message([](Vocabulary& v) { v.pieces.clear(); }),
+            "model.gguf: got 0 byte pieces, expected 256");
+  EXPECT_EQ(message([](Vocabulary& v) { v.pieces.back().text = "\xFF"; }),
+            fmt::format("model.gguf: piece {}: got text that is not UTF-8, expected UTF-8",
+                        whole.pieces.size() - 1));
+  EXPECT_EQ(
+      message([](Vocabulary& v) { v.pieces.resize(kMaxPieces + 1); }),
+      fmt::format("model.gguf: got {} pieces, expected at most {}", kMaxPieces + 1, kMaxPieces));
+  EXPECT_NE(message([](Vocabulary& v) { v.bos_id = INT32_MAX; }).find("expected a control piece"),
+            std::string::npos);
+  EXPECT_NE(message([](Vocabulary& v) { v.eos_id = -2; }).find("expected a control piece"),
+            std::string::npos);
+  EXPECT_EQ(message([](Vocabulary& v) { v.bos_id = v.eos_id = -1; }), "made");
 }
 
 }  // namespace
