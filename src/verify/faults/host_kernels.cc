@@ -66,15 +66,13 @@ void spoil_output(Values& y, int64_t rows, int64_t columns, Quirk quirk) {
 }  // namespace
 
 double truncated_to(DType dtype, double x) {
-  const double nearest = round_to(dtype, x);
-  if (std::abs(nearest) <= std::abs(x) || !std::isfinite(x)) return nearest;
+  if (dtype == DType::kF64 || x == 0 || !std::isfinite(x)) return x;
   int exponent = 0;
-  std::frexp(nearest, &exponent);
-  // One unit back; at a power of two the unit below is half as large, and rounding hides the rest.
-  const double unit = 2 * unit_roundoff(dtype) * std::ldexp(1.0, exponent - 1);
-  const double down = std::copysign(std::abs(nearest) - unit, x);
-  const double half_down = std::copysign(std::abs(nearest) - unit / 2, x);
-  return round_to(dtype, half_down) == half_down ? half_down : down;
+  std::frexp(x, &exponent);
+  // Between subnormal numbers the distance is that of the smallest one from zero.
+  const double unit =
+      std::max(std::ldexp(unit_roundoff(dtype), exponent), 2 * half_smallest(dtype));
+  return round_to(dtype, std::trunc(x / unit) * unit);  // infinite beyond the largest number
 }
 
 Values linear(const Values& x, const Values& w, int64_t in, const Mode& mode) {
