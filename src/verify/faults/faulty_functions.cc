@@ -25,8 +25,7 @@ std::vector<int32_t> ranked(std::span<const float> logits, bool higher_id_first)
 double log_sum(std::span<const float> logits, Quirk quirk) {
   constexpr size_t kTail = 256;
   size_t count = logits.size();
-  if (quirk == Quirk::kTailSkipped && count > kTail) count -= kTail;
-  if (quirk == Quirk::kTailSkipped && count > 1 && count <= kTail) --count;
+  if (quirk == Quirk::kTailSkipped && count > 1) count -= count > kTail ? kTail : 1;
   const bool shifted = quirk != Quirk::kNoMaximum;
   const double max =
       shifted ? static_cast<double>(*std::max_element(logits.begin(), logits.end())) : 0;
