@@ -50,7 +50,8 @@ class Failure {
   std::atomic<bool> is_lost_{false};
 };
 
-class FailingBackend final : public Backend {
+/// With Failure::kNever the real device. A test may derive from it to change one operation.
+class FailingBackend : public Backend {
  public:
   FailingBackend(std::unique_ptr<Backend> real, std::shared_ptr<Failure> failure)
       : real_(std::move(real)), failure_(std::move(failure)) {}
