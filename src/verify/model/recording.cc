@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "base/file.h"
@@ -106,10 +107,12 @@ class Recording final : public Truth {
     return std::vector<int32_t>(values.begin(), values.end());
   }
 
+  /// They become indices, and may have been stored as floating-point numbers.
   Result<void> check_experts(const std::string& name, const Values& ids) const {
     const double bound = static_cast<double>(config_.num_experts);
     for (const double id : ids.data) {
-      if (id < 0 || id >= bound) {
+      const bool is_expert = id >= 0 && id < bound && id == std::floor(id);  // NaN is none
+      if (!is_expert) {
         return make_error(ErrorCode::kCorruptData, "{}: {}: got expert {}, expected 0 to {}",
                           file_.name(), name, id, bound - 1);
       }
