@@ -254,7 +254,8 @@ ModelCheck ModelJudge::verdict() const {
       r.original_l2 = original.l2;
       r.original_abs = original.max_abs;
     }
-    r.departs = !(r.free.l2 <= kMaxOverYardstick * r.yardstick);
+    // Where the device computes NaN, errors added to it give NaN, and the yardstick is infinite.
+    r.departs = r.free.num_nonfinite > 0 || !(r.free.l2 <= kMaxOverYardstick * r.yardstick);
     if (point.tap == Tap::kLayer) {
       if (last_layer > 0) r.growth = r.free.l2 / last_layer;
       last_layer = r.free.l2;
