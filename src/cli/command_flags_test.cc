@@ -138,6 +138,22 @@ TEST(CommandFlags, FiguresOutOfRangeAreNamedWithTheirRange) {
   expect_told(joined(run, {"--prompt-logprobs", "21"}), "--prompt-logprobs: Value 21 not in range");
 }
 
+TEST(CommandFlags, ASeedIsTheNumberThatIsWritten) {
+  const ProgramFolder folder;
+  const std::vector<Arguments> commands{{"run", "--prompt", "x"},
+                                        {"bench", "ops", "--op", "none"},
+                                        {"verify", "ops", "--op", "none"},
+                                        {"dummy", folder.file("model")}};
+  for (const Arguments& command : commands) {
+    for (const std::string bad : {"-1", "18446744073709551616", "010", "0x10", "1e3", "1.5"}) {
+      expect_told(
+          joined(command, {"--seed", bad}),
+          "--seed: got " + bad + ", expected a whole number from 0 to 18446744073709551615");
+    }
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder.file("model")));
+}
+
 TEST(CommandFlags, FlagsThatContradictEachOtherAreRefused) {
   const Arguments run{"run", "--prompt", "x"};
   expect_told(joined(run, {"--prompt-file", "y"}), "--prompt excludes --prompt-file");

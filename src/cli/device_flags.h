@@ -18,6 +18,9 @@ struct DeviceFlagTexts {
   std::string quiet = "Show no progress";
 };
 
+/// --seed, decimal. `seed` must outlive the parsing and has the default already.
+void add_seed_flag(CLI::App& app, uint64_t& seed, const std::string& text);
+
 /// --device, --dtype, --isa, --threads, --seed and --quiet. What they set must outlive the parsing
 /// and has the defaults already.
 void add_device_flags(CLI::App& app, DeviceSettings& settings, uint64_t& seed, bool& quiet,

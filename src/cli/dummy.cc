@@ -4,6 +4,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/checkpoint_writer.h"
 #include "cli/commands.h"
+#include "cli/device_flags.h"
 #include "jobs/progress.h"
 
 namespace ernie {
@@ -62,7 +63,7 @@ Command add_dummy_command(CLI::App& app, const EngineLoader&) {
   app.add_option("--dtype", flags->dtype, "Type of the weights; auto: that of the config")
       ->check(CLI::IsMember({"auto", "bfloat16", "float16", "float32"}))
       ->capture_default_str();
-  app.add_option("--seed", flags->seed, "Seed of the weights")->capture_default_str();
+  add_seed_flag(app, flags->seed, "Seed of the weights");
   app.add_flag("--force", flags->force, "Replace a checkpoint that is there");
   app.add_flag("--sparse", flags->sparse,
                "Headers only: the weights are zeros that take no room on the disk");
