@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/utf8.h"
 #include "cli/program_test_run.h"
 #include "report/environment.h"
 
@@ -228,6 +229,17 @@ TEST(CommandFlags, TheLogBeginsWithTheValueOfEveryFlag) {
   }
   EXPECT_EQ(line.find("--help"), std::string::npos);
   EXPECT_EQ(flags_line({"--prompt", "x", "--log-level", "warn"}), "ernie run: opened");
+}
+
+TEST(CommandFlags, LongValuesAreCutInTheLogBetweenCharacters) {
+  EXPECT_NE(flags_line({"--prompt", std::string(61, 'p')}).find("=" + std::string(60, 'p') + "… "),
+            std::string::npos);
+  // Sixty bytes end in the middle of the twentieth character.
+  std::string chinese = "p";
+  for (int i = 0; i < 30; ++i) chinese += "你";
+  const std::string line = flags_line({"--prompt", chinese});
+  EXPECT_TRUE(is_utf8(line)) << line;
+  EXPECT_NE(line.find("你… "), std::string::npos) << line;
 }
 
 }  // namespace

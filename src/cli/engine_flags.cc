@@ -13,12 +13,20 @@ namespace {
 
 constexpr size_t kMaxShownBytes = 60;
 
+/// The first bytes of a long text, and no half character at the end.
+std::string shortened(std::string text) {
+  if (text.size() <= kMaxShownBytes) return text;
+  const auto is_inside = [&](size_t at) { return (text[at] & 0xC0) == 0x80; };
+  size_t end = kMaxShownBytes;
+  while (end > 0 && is_inside(end)) --end;
+  return text.substr(0, end) + "…";
+}
+
 std::string shown_value(const CLI::Option& option) {
   const bool given = option.count() > 0;
   if (option.get_items_expected_max() == 0) return given ? "true" : "false";
-  std::string value =
-      given ? fmt::format("{}", fmt::join(option.results(), ",")) : option.get_default_str();
-  if (value.size() > kMaxShownBytes) value = value.substr(0, kMaxShownBytes) + "…";
+  const std::string value = shortened(given ? fmt::format("{}", fmt::join(option.results(), ","))
+                                            : option.get_default_str());
   const bool is_plain = !value.empty() && value.find_first_of(" \n") == std::string::npos;
   return is_plain ? value : fmt::format("{:?}", value);
 }
