@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kNoiseCount = size_t{1} << 20;
 constexpr float kWeightScale = 0.02f;
+constexpr DType kHostType = DType::kBF16;  // of weights before a device prepares them
 constexpr int64_t kMostCopies = 1 << 20;
 constexpr int64_t kRoutings = 64;  // different choices of experts, at least
 constexpr int64_t kFillTokens = 4096;
@@ -25,6 +26,12 @@ bool is_weight(const OperandSpec& spec) {
 double num_stored(const OperandSpec& spec) {
   const auto elements = static_cast<double>(spec.shape.num_elements());
   return spec.kind == OperandKind::kExperts ? 3 * elements : elements;
+}
+
+/// What an operand holds. One that only views the matrices it was made of holds those.
+double num_bytes_of(const Operand& operand, const OperandSpec& spec) {
+  const auto own = static_cast<double>(operand.num_bytes());
+  return own > 0 ? own : num_stored(spec) * static_cast<double>(dtype_bytes(kHostType));
 }
 
 /// The same for weights that may be shared. The head is the embedding table: one serves both.
@@ -122,7 +129,7 @@ Result<OperandMaker::WeightsPtr> OperandMaker::keep_copies(const OperandSpec& sp
   int64_t count = 1;
   for (int64_t i = 0; i < count; ++i) {
     ERNIE_TRY(OperandPtr operand, prepare_weight(spec));
-    const auto num_bytes = static_cast<double>(operand->num_bytes());
+    const double num_bytes = num_bytes_of(*operand, spec);
     weights->bytes_per_element = num_bytes / num_stored(spec);
     count = copies_of(num_bytes);
     weights->operands.push_back(std::move(operand));
@@ -313,7 +320,7 @@ Result<void> OperandMaker::fill_cache(KvCache& cache) {
 }
 
 HostMatrix OperandMaker::random_matrix(int64_t rows, int64_t columns) const {
-  HostTensor matrix = HostTensor::allocate(DType::kBF16, {rows, columns});
+  HostTensor matrix = HostTensor::allocate(kHostType, {rows, columns});
   const std::span<bf16> values = matrix.mutable_values<bf16>();
   for (size_t i = 0; i < values.size(); ++i) {
     values[i] = to_bf16(kWeightScale * noise_[i % kNoiseCount]);

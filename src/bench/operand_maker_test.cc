@@ -69,6 +69,51 @@ TEST_F(OperandMakerTest, WhatIsChangedInPlaceCountsTwice) {
   EXPECT_EQ(op.num_copies, 3);
 }
 
+TEST_F(OperandMakerTest, WeightsFillTheWorkingSetAndServeTheNextOperation) {
+  OperandMaker maker(*backend_, 20'000, 0);
+  const OperandSpec matrix{.kind = OperandKind::kMatrix, .shape = {32, 64}, .num_touched = 32 * 64};
+  const OperandSpec input{.shape = {1, 64}, .num_touched = 64};
+  // The reference computes with the 4,096 bytes that the weights were made of: five of them are the
+  // first to reach 20,000. The input needs no more.
+  const PreparedOp first = maker.prepare(noting({input, matrix})).value();
+  EXPECT_EQ(first.num_copies, 5);
+  EXPECT_EQ(first.cost.bytes, 4096 + 256);
+  std::set<const Operand*> weights;
+  for (int64_t call = 0; call < 10; ++call) weights.insert(given(first, call).at(1).operand);
+  EXPECT_EQ(weights.size(), 5u);
+  const PreparedOp second = maker.prepare(noting({matrix})).value();
+  EXPECT_TRUE(weights.contains(given(second, 0).at(0).operand)) << "made only once";
+  OperandSpec router = matrix;
+  router.matrix_use = MatrixUse::kRouter;
+  const PreparedOp third = maker.prepare(noting({router})).value();
+  EXPECT_FALSE(weights.contains(given(third, 0).at(0).operand)) << "stored in another way";
+}
+
+TEST_F(OperandMakerTest, ExpertsComeWithManyRoutings) {
+  OperandMaker maker(*backend_, 1, 0);
+  const OperandSpec experts{
+      .kind = OperandKind::kExperts, .shape = {4, 16, 8}, .num_touched = 2 * 3 * 16 * 8};
+  OperandSpec chosen{.kind = OperandKind::kIds,
+                     .shape = {3, 2},
+                     .num_touched = 6,
+                     .contents = Contents::kDistinct,
+                     .limit = 4};
+  const PreparedOp op = maker.prepare(noting({chosen, experts})).value();
+  EXPECT_EQ(op.cost.bytes, 2 * 3 * 16 * 8 * 2 + 6 * 4) << "two of four experts are read";
+  EXPECT_GE(op.num_copies, 64);
+  std::set<std::vector<int32_t>> routings;
+  for (int64_t call = 0; call < op.num_copies; ++call) {
+    const std::vector<int32_t> ids = ids_given(op, call);
+    for (size_t token = 0; token < 3; ++token) {
+      EXPECT_NE(ids[2 * token], ids[2 * token + 1]) << "a token's experts are different ones";
+    }
+    EXPECT_GE(*std::ranges::min_element(ids), 0);
+    EXPECT_LT(*std::ranges::max_element(ids), 4);
+    routings.insert(ids);
+  }
+  EXPECT_GT(routings.size(), 32u);
+}
+
 TEST_F(OperandMakerTest, IdsAreWhatTheSpecSays) {
   OperandMaker maker(*backend_, 4096, 3);
   OperandSpec ids{.kind = OperandKind::kIds, .shape = {64}, .num_touched = 64};
