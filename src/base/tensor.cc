@@ -55,10 +55,9 @@ Tensor Tensor::reshaped(const Shape& new_shape) const {
   return {data, dtype, new_shape};
 }
 
-std::shared_ptr<std::byte> allocate_aligned(size_t num_bytes) {
-  constexpr size_t kAlignment = 64;
-  const size_t rounded = (num_bytes + kAlignment - 1) / kAlignment * kAlignment;
-  void* memory = std::aligned_alloc(kAlignment, rounded == 0 ? kAlignment : rounded);
+std::shared_ptr<std::byte> allocate_aligned(size_t num_bytes, size_t alignment) {
+  const size_t rounded = (num_bytes + alignment - 1) / alignment * alignment;
+  void* memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
   return {static_cast<std::byte*>(memory), std::free};
 }
 

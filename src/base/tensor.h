@@ -122,7 +122,7 @@ float load_float(DType dtype, const void* data, int64_t i);
 /// Rounds to the type, to nearest even.
 void store_float(DType dtype, void* data, int64_t i, float value);
 
-/// 64-byte aligned memory; freed with the last owner. Empty when the system has none.
-std::shared_ptr<std::byte> allocate_aligned(size_t num_bytes);
+/// Memory freed with the last owner. Empty when the system has none. alignment: a power of two.
+std::shared_ptr<std::byte> allocate_aligned(size_t num_bytes, size_t alignment = 64);
 
 }  // namespace ernie

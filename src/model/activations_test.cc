@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "backend/registry.h"
 
 namespace ernie {
@@ -29,6 +31,12 @@ class ActivationsTest : public ::testing::TestWithParam<DType> {
     return Activations::allocate(*backend_, config_, shape_of(config_, shard), /*max_tokens=*/7,
                                  /*max_logit_rows=*/3)
         .value();
+  }
+  static std::vector<const Tensor*> all_of(const Activations& a) {
+    return {&a.hidden,     &a.normed,        &a.branch,       &a.shared,
+            &a.qkv,        &a.attention,     &a.gate_up,      &a.activated,
+            &a.rope_table, &a.router_logits, &a.expert_ids,   &a.expert_weights,
+            &a.head_input, &a.logits,        &a.local_logits, &a.greedy_ids};
   }
 
   ModelConfig config_ = small_model();
@@ -86,6 +94,20 @@ TEST_P(ActivationsTest, TypesAreThoseOfTheOperations) {
   }
   EXPECT_EQ(a.expert_ids.dtype, DType::kI32);
   EXPECT_EQ(a.greedy_ids.dtype, DType::kI32);
+}
+
+TEST_P(ActivationsTest, BuffersAreAlignedAndApart) {
+  for (const Shard shard : {Shard{0, 1}, Shard{0, 2}, Shard{4, 5}}) {
+    const Activations a = allocate(shard);
+    std::vector<std::pair<uintptr_t, uintptr_t>> places;
+    for (const Tensor* tensor : all_of(a)) {
+      const auto begin = reinterpret_cast<uintptr_t>(tensor->data);
+      EXPECT_EQ(begin % 256, 0u);
+      if (tensor->num_bytes() > 0) places.emplace_back(begin, begin + tensor->num_bytes());
+    }
+    std::ranges::sort(places);
+    for (size_t i = 1; i < places.size(); ++i) EXPECT_LE(places[i - 1].second, places[i].first);
+  }
 }
 
 TEST_P(ActivationsTest, RowsOfAFlatBufferAreItsBegin) {

@@ -25,7 +25,8 @@ std::string ReferenceBackend::describe() const {
 }
 
 Result<std::shared_ptr<void>> ReferenceBackend::allocate(size_t num_bytes) {
-  std::shared_ptr<std::byte> memory = allocate_aligned(num_bytes);
+  constexpr size_t kAlignment = 256;  // as backend.h promises
+  std::shared_ptr<std::byte> memory = allocate_aligned(num_bytes, kAlignment);
   if (memory == nullptr) {
     return make_error(ErrorCode::kOutOfMemory, "reference: cannot allocate {} bytes", num_bytes);
   }
