@@ -48,6 +48,47 @@ TEST_F(KvPlan, SaysWhatDoesNotFit) {
             "131072 tokens");
 }
 
+TEST_F(KvPlan, MemoryThatIsGivenIsUsedInWholeBlocks) {
+  // Sixteen tokens of 57,344 bytes in a block.
+  options_.max_num_seqs = 1;
+  options_.kv_cache_bytes = 10 * 917'504 + 917'503;
+  const auto shape = plan_kv_cache(config_, shape_of(config_, {}), *backend_, 0, options_);
+  ASSERT_TRUE(shape) << "whatever is free";
+  EXPECT_EQ(shape->num_blocks, 10);
+  EXPECT_EQ(options_.kv_cache_bytes, 10 * 917'504);
+  EXPECT_EQ(options_.max_model_len, 160);
+}
+
+TEST_F(KvPlan, ARankNeedsTheMemoryOfItsOwnHeads) {
+  // Two of four key heads: 28,672 bytes a token. 2,340 blocks of sixteen are the most in 1 GiB.
+  const auto shape =
+      plan_kv_cache(config_, shape_of(config_, {1, 2}), *backend_, 1 * kGiB, options_);
+  ASSERT_TRUE(shape);
+  EXPECT_EQ(shape->num_kv_heads, 2);
+  EXPECT_EQ(shape->num_blocks, 2340);
+  EXPECT_EQ(options_.max_model_len, 2340 * 16);
+  EXPECT_EQ(options_.kv_cache_bytes, 2340 * 16 * 28'672);
+}
+
+TEST_F(KvPlan, ARankWithoutKeyHeadsCountsBlocksAsTheOthersDo) {
+  const ModelShape idle = shape_of(config_, {5, 24});
+  ASSERT_EQ(idle.kv_heads.size(), 0);
+  options_.max_model_len = 1000;
+  options_.max_num_seqs = 3;
+  const auto shape = plan_kv_cache(config_, idle, *backend_, 1 * kGiB, options_);
+  ASSERT_TRUE(shape) << shape.error().message;
+  EXPECT_EQ(shape->num_kv_heads, 0);
+  EXPECT_EQ(shape->num_blocks, 3 * 63);
+}
+
+TEST_F(KvPlan, SlotsHave32Bits) {
+  options_.block_size = 4096;
+  options_.kv_cache_bytes = int64_t{1} << 62;
+  const auto shape = plan_kv_cache(config_, shape_of(config_, {}), *backend_, 0, options_);
+  ASSERT_TRUE(shape);
+  EXPECT_EQ(shape->num_blocks, 524'287) << "2^31 - 1 slots, in whole blocks of 4,096";
+}
+
 TEST_F(KvPlan, RefusesOptionsOutOfRange) {
   const auto refused = [&](auto change) {
     EngineOptions options;
