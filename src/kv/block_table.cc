@@ -9,7 +9,43 @@ namespace ernie {
 BlockTable::BlockTable(BlockTable&& other) noexcept
     : allocator_(other.allocator_),
       block_size_(other.block_size_),
-      blocks_(std::exchange(other.blocks_, {})) {}
+      blocks_(std::exchange(other.blocks_, {})),
+      num_known_(std::exchange(other.num_known_, 0)),
+      known_(std::exchange(other.known_, PrefixCache::kEmpty)) {}
+
+int64_t BlockTable::take_known(std::span<const int32_t> tokens, int64_t most) {
+  PrefixCache* prefixes = allocator_->prefixes();
+  if (prefixes == nullptr) return 0;
+  ERNIE_CHECK(blocks_.empty(), "{} blocks", blocks_.size());
+  while ((num_known_ + 1) * block_size_ <= most) {
+    const auto found = prefixes->find(known_, block_of(tokens, num_known_));
+    if (!found) break;
+    allocator_->add_reference(found->block);
+    blocks_.push_back(found->block);
+    known_ = found->prefix;
+    ++num_known_;
+  }
+  return num_known_ * block_size_;
+}
+
+void BlockTable::make_known(std::span<const int32_t> tokens, int64_t num_computed) {
+  PrefixCache* prefixes = allocator_->prefixes();
+  if (prefixes == nullptr) return;
+  while ((num_known_ + 1) * block_size_ <= num_computed) {
+    // Two sequences may have computed the same: then the first one's block is the known one.
+    const std::span<const int32_t> part = block_of(tokens, num_known_);
+    const auto found = prefixes->find(known_, part);
+    const BlockId own = blocks_[static_cast<size_t>(num_known_)];
+    known_ = found ? found->prefix : prefixes->insert(known_, part, own);
+    ++num_known_;
+  }
+}
+
+std::span<const int32_t> BlockTable::block_of(std::span<const int32_t> tokens,
+                                              int64_t block_index) const {
+  const auto size = static_cast<size_t>(block_size_);
+  return tokens.subspan(static_cast<size_t>(block_index) * size, size);
+}
 
 bool BlockTable::reserve(int64_t num_tokens) {
   const int64_t needed = (num_tokens + block_size_ - 1) / block_size_;
@@ -20,8 +56,10 @@ bool BlockTable::reserve(int64_t num_tokens) {
 }
 
 void BlockTable::clear() {
-  for (const BlockId block : blocks_) allocator_->release(block);
-  blocks_.clear();
+  // The last first: a block is of no use to others without those before it.
+  for (; !blocks_.empty(); blocks_.pop_back()) allocator_->release(blocks_.back());
+  num_known_ = 0;
+  known_ = PrefixCache::kEmpty;
 }
 
 int32_t BlockTable::slot(int64_t token_index) const {

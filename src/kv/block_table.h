@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "kv/block_allocator.h"
@@ -20,6 +21,12 @@ class BlockTable {
   BlockTable(const BlockTable&) = delete;
   BlockTable& operator=(const BlockTable&) = delete;
 
+  /// Shares the known blocks with which `tokens` begin, of at most `most` tokens. The table must be
+  /// empty. Returns the number of tokens in them; 0 without a PrefixCache.
+  int64_t take_known(std::span<const int32_t> tokens, int64_t most);
+  /// The first num_computed of `tokens` are stored: makes the full blocks of them known to others.
+  void make_known(std::span<const int32_t> tokens, int64_t num_computed);
+
   /// Makes room for `num_tokens` in all. False: too few free blocks; then nothing has changed.
   bool reserve(int64_t num_tokens);
   void clear();
@@ -30,9 +37,14 @@ class BlockTable {
   int32_t slot(int64_t token_index) const;
 
  private:
+  std::span<const int32_t> block_of(std::span<const int32_t> tokens, int64_t block_index) const;
+
   BlockAllocator* allocator_;
   int64_t block_size_;
   std::vector<BlockId> blocks_;
+  // The text of the first blocks, as far as others can find it.
+  int64_t num_known_ = 0;  // blocks
+  PrefixCache::Prefix known_ = PrefixCache::kEmpty;
 };
 
 }  // namespace ernie

@@ -47,6 +47,61 @@ TEST(BlockTable, GivesBlocksBackOnce) {
   EXPECT_EQ(allocator.num_free(), 4);
 }
 
+TEST(BlockTable, SharesTheFullBlocksOfAnEqualBeginning) {
+  PrefixCache prefixes(8, 2);
+  BlockAllocator allocator(8, &prefixes);
+  const std::vector<int32_t> tokens{1, 2, 3, 4, 5, 6, 7};
+  BlockTable first(allocator, 2);
+  ASSERT_EQ(first.take_known(tokens, 6), 0);
+  ASSERT_TRUE(first.reserve(7));
+  first.make_known(tokens, 5);  // two full blocks
+  BlockTable second(allocator, 2);
+  const std::vector<int32_t> other{1, 2, 3, 4, 9, 9};
+  EXPECT_EQ(second.take_known(other, 3), 2) << "no more than asked for";
+  second.clear();
+  EXPECT_EQ(second.take_known(other, 5), 4);
+  EXPECT_EQ(second.blocks(), (std::vector<BlockId>{first.blocks()[0], first.blocks()[1]}));
+  EXPECT_EQ(allocator.ref_count(first.blocks()[1]), 2);
+  ASSERT_TRUE(second.reserve(6));
+  EXPECT_NE(second.blocks()[2], first.blocks()[2]) << "what is not known is its own";
+  second.make_known(other, 6);
+  first.clear();
+  EXPECT_EQ(allocator.ref_count(second.blocks()[1]), 1);
+  second.clear();
+  EXPECT_EQ(allocator.num_free(), 8);
+  BlockTable third(allocator, 2);
+  EXPECT_EQ(third.take_known(other, 6), 6) << "known after those who computed them are gone";
+}
+
+TEST(BlockTable, OfTwoWhoComputedTheSameOneIsKnown) {
+  PrefixCache prefixes(8, 1);
+  BlockAllocator allocator(8, &prefixes);
+  const std::vector<int32_t> tokens{1, 2, 3};
+  BlockTable first(allocator, 1), second(allocator, 1);
+  ASSERT_TRUE(first.reserve(3) && second.reserve(3));
+  first.make_known(tokens, 2);
+  second.make_known(tokens, 3);  // the third behind the first one's second
+  BlockTable third(allocator, 1);
+  EXPECT_EQ(third.take_known(tokens, 3), 3);
+  EXPECT_EQ(third.blocks(),
+            (std::vector<BlockId>{first.blocks()[0], first.blocks()[1], second.blocks()[2]}));
+}
+
+// Without those before it a block is of no use, so those before it are written over last.
+TEST(BlockTable, TheEndOfATextIsForgottenFirst) {
+  PrefixCache prefixes(3, 1);
+  BlockAllocator allocator(3, &prefixes);
+  const std::vector<int32_t> tokens{1, 2, 3};
+  {
+    BlockTable table(allocator, 1);
+    ASSERT_TRUE(table.reserve(3));
+    table.make_known(tokens, 3);
+  }
+  ASSERT_TRUE(allocator.allocate());
+  BlockTable again(allocator, 1);
+  EXPECT_EQ(again.take_known(tokens, 3), 2);
+}
+
 TEST(BlockTableDeathTest, ASlotBeyondTheCapacityIsABug) {
   BlockAllocator allocator(1);
   BlockTable table(allocator, 4);
