@@ -52,8 +52,8 @@ class EngineImpl final : public Engine {
     return {config().vocab_size, options_.max_model_len, tokenizer_ != nullptr};
   }
   EngineCounters counters() const override {
-    return {num_steps_, num_computed_tokens_, scheduler_->num_preemptions(),
-            scheduler_->num_running()};
+    return {num_steps_, num_computed_tokens_, scheduler_->num_cached_tokens(),
+            scheduler_->num_preemptions(), scheduler_->num_running()};
   }
   Result<RequestId> add_request(GenerationRequest request) override;
   void abort(RequestId request_id) override;
@@ -86,6 +86,7 @@ class EngineImpl final : public Engine {
   std::vector<TokenId> end_ids_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<ModelRunner> runner_;
+  std::unique_ptr<PrefixCache> prefixes_;
   std::unique_ptr<BlockAllocator> blocks_;
   std::unique_ptr<Scheduler> scheduler_;
   std::map<RequestId, std::unique_ptr<RequestState>> requests_;
@@ -109,7 +110,10 @@ Result<void> EngineImpl::start(const WeightSource& weights, const LoadProgress& 
   limits.max_model_len = options_.max_model_len;
   ERNIE_TRY(std::unique_ptr<KvCache> cache, backend_->allocate_kv_cache(shape));
   ERNIE_TRY(runner_, ModelRunner::create(*backend_, *model_, std::move(cache), limits));
-  blocks_ = std::make_unique<BlockAllocator>(shape.num_blocks);
+  if (options_.enable_prefix_caching) {
+    prefixes_ = std::make_unique<PrefixCache>(shape.num_blocks, shape.block_size);
+  }
+  blocks_ = std::make_unique<BlockAllocator>(shape.num_blocks, prefixes_.get());
   scheduler_ = std::make_unique<Scheduler>(
       SchedulerLimits{options_.max_num_seqs, options_.max_num_batched_tokens});
   end_ids_ = config_.eos_token_ids;

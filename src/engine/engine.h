@@ -17,12 +17,15 @@ struct EngineOptions {
   int64_t max_num_batched_tokens = 512;  ///< tokens computed in one step
   int64_t block_size = 16;               ///< tokens in a block of the KV cache
   int64_t kv_cache_bytes = 0;  ///< 0: room for max_num_seqs full contexts, within free memory
+  /// Blocks whose tokens were computed before are used again; results do not change.
+  bool enable_prefix_caching = true;
 };
 
 /// What an engine did since it was made, and does now.
 struct EngineCounters {
   int64_t num_steps = 0;
   int64_t num_computed_tokens = 0;  ///< those computed again after a preemption counted again
+  int64_t num_cached_tokens = 0;    ///< found in the cache instead, when a request began or resumed
   int64_t num_preemptions = 0;
   int64_t num_running = 0;  ///< requests that hold cache now; the others wait
 };

@@ -110,6 +110,56 @@ TEST(Engine, AnswersBitForBitTheSameInAnyCompany) {
   }
 }
 
+/// Prompts that begin as another's prompt, or as another's prompt and answer.
+std::vector<GenerationRequest> requests_with_shared_beginnings(Engine& engine) {
+  std::vector<GenerationRequest> requests;
+  for (uint64_t r = 0; r < 24; ++r) {
+    GenerationRequest request = make_request(r);
+    if (r % 4 != 0) request.params.prompt_logprobs.reset();
+    if (r >= 3) {
+      std::vector<TokenId> ids = requests[r - 3].prompt_ids;
+      if (r % 2 == 0) {
+        const std::vector<TokenId> answer = answer_alone(engine, requests[r - 3]).token_ids;
+        ids.insert(ids.end(), answer.begin(), answer.end());
+      }
+      ids.resize(std::min<size_t>(ids.size(), 60));
+      ids.insert(ids.end(), request.prompt_ids.begin(), request.prompt_ids.begin() + 1);
+      request.prompt_ids = std::move(ids);
+    }
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
+TEST(Engine, AnswersBitForBitTheSameFromThePrefixCache) {
+  EngineOptions without = small_options();
+  without.enable_prefix_caching = false;
+  const auto plain = make_engine(without);
+  const auto requests = requests_with_shared_beginnings(*plain);
+  std::vector<Answer> want;
+  for (const GenerationRequest& request : requests) want.push_back(answer_alone(*plain, request));
+  EXPECT_EQ(plain->counters().num_cached_tokens, 0);
+
+  EngineOptions alone = small_options(), little = small_options(), wide = small_options();
+  alone.max_num_seqs = 1;
+  little.kv_cache_bytes = 96 * 512 + 8 * 512;  // blocks are forgotten all the time
+  wide.block_size = 1;
+  for (const EngineOptions& options : {alone, little, wide}) {
+    const auto engine = make_engine(options);
+    for (int round = 0; round < 2; ++round) {  // the second finds what the first one left
+      std::map<RequestId, size_t> request_of;
+      for (size_t r = 0; r < requests.size(); ++r) {
+        request_of[engine->add_request(requests[r]).value()] = r;
+      }
+      for (const auto& [id, answer] : run_to_end(*engine)) {
+        EXPECT_EQ(answer, want[request_of[id]]) << "request " << request_of[id];
+      }
+    }
+    EXPECT_GT(engine->counters().num_cached_tokens, 100);
+    EXPECT_LT(engine->counters().num_computed_tokens, 2 * plain->counters().num_computed_tokens);
+  }
+}
+
 TEST(Engine, LengthLimits) {
   const auto engine = make_engine(small_options());
   GenerationRequest request = make_request(2);

@@ -49,8 +49,13 @@ bool Scheduler::make_room(size_t running_index, int64_t num_tokens) {
 void Scheduler::admit_waiting(int64_t budget, std::vector<ScheduledSequence>& step) {
   while (!waiting_.empty() && budget > 0 && num_running() < limits_.max_num_seqs) {
     Sequence& sequence = *waiting_.front();
+    sequence.take_known_prefix();
     const int64_t count = std::min(sequence.num_pending_tokens(), budget);
-    if (!sequence.blocks().reserve(count)) return;
+    if (!sequence.blocks().reserve(sequence.num_computed_tokens() + count)) {
+      sequence.preempt();  // who waits holds no blocks
+      return;
+    }
+    num_cached_tokens_ += sequence.num_computed_tokens();
     waiting_.pop_front();
     running_.push_back(&sequence);
     step.push_back({&sequence, count});

@@ -34,6 +34,8 @@ class Scheduler {
 
   int64_t num_running() const { return static_cast<int64_t>(running_.size()); }
   int64_t num_preemptions() const { return num_preemptions_; }
+  /// Tokens that were computed before when their sequence was admitted.
+  int64_t num_cached_tokens() const { return num_cached_tokens_; }
 
  private:
   bool make_room(size_t running_index, int64_t num_tokens);
@@ -42,7 +44,7 @@ class Scheduler {
   SchedulerLimits limits_;
   std::deque<Sequence*> waiting_;
   std::vector<Sequence*> running_;  // in order of admission
-  int64_t num_preemptions_ = 0;
+  int64_t num_preemptions_ = 0, num_cached_tokens_ = 0;
 };
 
 }  // namespace ernie

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
@@ -147,6 +148,115 @@ TEST_F(SchedulerTest, KeepsItsInvariantsUnderRandomTraffic) {
   EXPECT_GT(scheduler_.num_preemptions(), 100);
   sequences_.clear();
   EXPECT_EQ(blocks_.num_free(), blocks_.num_blocks());
+}
+
+/// Sequences that share their beginnings over a cache that remembers them. In place of keys and
+/// values a slot holds a number that stands for the token and all before it.
+class PrefixSharing : public ::testing::Test {
+ protected:
+  static constexpr int64_t kBlockSize = 3;
+
+  void add(std::vector<TokenId> prompt, bool wants_prompt_logprobs) {
+    GenerationRequest request{.prompt_ids = std::move(prompt)};
+    request.params.max_tokens = 1 + static_cast<int32_t>(random_() % 12);
+    if (wants_prompt_logprobs) request.params.prompt_logprobs = 0;
+    const RequestId id = next_id_++;
+    auto sequence =
+        std::make_unique<Sequence>(id, std::move(request), BlockTable(blocks_, kBlockSize));
+    scheduler_.add(*sequence);
+    sequences_[id] = std::move(sequence);
+  }
+
+  /// A beginning of one of three texts, and perhaps tokens of its own.
+  std::vector<TokenId> some_prompt() {
+    const auto text = static_cast<TokenId>(random_() % 3);
+    std::vector<TokenId> prompt;
+    for (unsigned i = 1 + random_() % 18; i > 0; --i) prompt.push_back(text * 100 + i % 7);
+    std::reverse(prompt.begin(), prompt.end());
+    for (unsigned i = random_() % 4; i > 0; --i)
+      prompt.push_back(static_cast<TokenId>(random_() % 2));
+    return prompt;
+  }
+
+  static uint64_t meaning(const Sequence& sequence, int64_t index) {
+    uint64_t hash = 1;
+    for (int64_t i = 0; i <= index; ++i) {
+      const TokenId token = sequence.token_ids()[static_cast<size_t>(i)];
+      hash = (hash ^ static_cast<uint64_t>(token + 1)) * 0x9e3779b97f4a7c15;
+    }
+    return hash;
+  }
+
+  void compute(const ScheduledSequence& scheduled) {
+    Sequence& sequence = *scheduled.sequence;
+    const int64_t begin = sequence.num_computed_tokens(), end = begin + scheduled.num_new_tokens;
+    for (int64_t i = 0; i < begin; ++i) {
+      ASSERT_EQ(cache_[sequence.blocks().slot(i)], meaning(sequence, i)) << "token " << i;
+    }
+    for (int64_t i = begin; i < end; ++i) {
+      // Somebody else may read it.
+      const BlockId block = sequence.blocks().blocks()[static_cast<size_t>(i / kBlockSize)];
+      ASSERT_EQ(blocks_.ref_count(block), 1);
+      cache_[sequence.blocks().slot(i)] = meaning(sequence, i);
+    }
+  }
+
+  void step() {
+    const std::vector<ScheduledSequence> scheduled = scheduler_.schedule();
+    ASSERT_EQ(scheduled.empty(), sequences_.empty());
+    for (const ScheduledSequence& s : scheduled) {
+      ASSERT_GT(s.num_new_tokens, 0);
+      ASSERT_NO_FATAL_FAILURE(compute(s));
+    }
+    for (const auto& [sequence, count] : scheduled) {
+      sequence->mark_computed(count);
+      if (sequence->num_pending_tokens() > 0) continue;
+      sequence->append(static_cast<TokenId>(random_() % 2));
+      if (sequence->num_output_tokens() < sequence->params().max_tokens) continue;
+      scheduler_.remove(*sequence);
+      sequences_.erase(sequence->id());
+    }
+  }
+
+  std::mt19937 random_{11};
+  PrefixCache prefixes_{16, kBlockSize};
+  BlockAllocator blocks_{16, &prefixes_};
+  Scheduler scheduler_{{.max_num_seqs = 4, .max_num_batched_tokens = 12}};
+  std::map<RequestId, std::unique_ptr<Sequence>> sequences_;
+  std::map<int32_t, uint64_t> cache_;  // by slot
+  RequestId next_id_ = 1;
+};
+
+TEST_F(PrefixSharing, EverySequenceReadsItsOwnText) {
+  for (int i = 0; i < 50'000; ++i) {
+    if (sequences_.size() < 6 && random_() % 3 == 0) add(some_prompt(), random_() % 8 == 0);
+    if (!sequences_.empty() && random_() % 50 == 0) {
+      const auto gone =
+          std::next(sequences_.begin(), static_cast<long>(random_() % sequences_.size()));
+      scheduler_.remove(*gone->second);
+      sequences_.erase(gone);
+    }
+    ASSERT_NO_FATAL_FAILURE(step()) << "step " << i;
+  }
+  EXPECT_GT(scheduler_.num_cached_tokens(), 50'000);
+  EXPECT_GT(scheduler_.num_preemptions(), 100);
+  while (!sequences_.empty()) step();
+  EXPECT_EQ(blocks_.num_free(), blocks_.num_blocks());
+}
+
+TEST_F(PrefixSharing, TheLastTokenIsComputedHoweverMuchIsKnown) {
+  const std::vector<TokenId> prompt{1, 2, 3, 4, 5, 6};  // two full blocks
+  for (int round = 0; round < 2; ++round) {
+    add(prompt, /*wants_prompt_logprobs=*/false);
+    const auto scheduled = scheduler_.schedule();
+    ASSERT_EQ(scheduled.size(), 1u);
+    EXPECT_EQ(scheduled[0].num_new_tokens, round == 0 ? 6 : 3);
+    Sequence& sequence = *scheduled[0].sequence;
+    sequence.mark_computed(scheduled[0].num_new_tokens);
+    scheduler_.remove(sequence);
+  }
+  add(prompt, /*wants_prompt_logprobs=*/true);
+  EXPECT_EQ(scheduler_.schedule()[0].num_new_tokens, 6) << "their logits are wanted";
 }
 
 }  // namespace

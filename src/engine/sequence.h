@@ -31,7 +31,16 @@ class Sequence {
   const BlockTable& blocks() const { return blocks_; }
 
   void append(TokenId token) { token_ids_.push_back(token); }
-  void mark_computed(int64_t num_new_tokens) { num_computed_tokens_ += num_new_tokens; }
+  void mark_computed(int64_t num_new_tokens) {
+    num_computed_tokens_ += num_new_tokens;
+    blocks_.make_known(token_ids_, num_computed_tokens_);
+  }
+  /// Takes over what others have computed of the same tokens, but for the last one, whose logits
+  /// are wanted. A sequence that nothing is computed of.
+  void take_known_prefix() {
+    if (params_.prompt_logprobs) return;  // they need the logits of the whole prompt
+    num_computed_tokens_ = blocks_.take_known(token_ids_, num_tokens() - 1);
+  }
   /// Gives the cache up; the tokens stay and will be computed again.
   void preempt() {
     blocks_.clear();
