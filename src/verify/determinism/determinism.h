@@ -29,7 +29,9 @@ struct Variant {
   BackendOptions backend;
   EngineOptions engine;
   Arrival arrival = Arrival::kTogether;
-  bool must_preempt = false;  ///< else it would not have tested anything
+  // Else it would not have tested anything:
+  bool must_preempt = false;
+  bool must_reuse = false;  ///< tokens from the prefix cache
 };
 
 /// All that one request gave, as bits.
@@ -54,8 +56,10 @@ struct VariantResult {
   EngineCounters counters;
   double seconds = 0;
   std::optional<Error> error;  ///< it could not run
-  bool passed() const {
-    return !error && departures.empty() && (!variant.must_preempt || counters.num_preemptions > 0);
+  bool passed() const { return !error && departures.empty() && tested_something(); }
+  bool tested_something() const {
+    return (!variant.must_preempt || counters.num_preemptions > 0) &&
+           (!variant.must_reuse || counters.num_cached_tokens > 0);
   }
 };
 

@@ -33,6 +33,7 @@ Table variants_table(const DeterminismRun& run) {
                           {{"settings", "设置"}},
                           {{"requests", "请求"}},
                           {{"steps", "步数"}, true},
+                          {{"cached tokens", "缓存命中 token"}, true},
                           {{"preemptions", "抢占次数"}, true},
                           {{"time", "耗时"}, true},
                           {{"", ""}}}};
@@ -41,6 +42,7 @@ Table variants_table(const DeterminismRun& run) {
                           {result.variant.settings},
                           {request_signs(result, run.requests.size())},
                           {std::to_string(result.counters.num_steps)},
+                          {std::to_string(result.counters.num_cached_tokens)},
                           {std::to_string(result.counters.num_preemptions)},
                           {report::format_si(result.seconds, "s")},
                           {{}, verdict_of(result.passed())}});
@@ -76,11 +78,13 @@ void add_problems(const DeterminismRun& run, report::Section& section) {
       section.blocks.emplace_back(Paragraph{{name + " could not run: " + result.error->message,
                                              name + " 无法运行：" + result.error->message},
                                             Verdict::kFail});
-    } else if (result.variant.must_preempt && result.counters.num_preemptions == 0) {
-      section.blocks.emplace_back(
-          Paragraph{{name + ": no request was preempted, so nothing was tested",
-                     name + "：没有请求被抢占，因此未测试到任何内容"},
-                    Verdict::kFail});
+    } else if (!result.tested_something()) {
+      const report::Text lacking =
+          result.variant.must_preempt ? report::Text("no request was preempted", "没有请求被抢占")
+                                      : report::Text("no token was cached", "没有命中缓存的 token");
+      section.blocks.emplace_back(Paragraph{{name + ": " + lacking.en + ", so nothing was tested",
+                                             name + "：" + lacking.zh + "，因此未测试到任何内容"},
+                                            Verdict::kFail});
     }
   }
   Table departures = departures_table(run);
@@ -149,6 +153,7 @@ json::object variant_to_json(const VariantResult& result) {
                       {"tokens", result.num_tokens},
                       {"steps", result.counters.num_steps},
                       {"computed_tokens", result.counters.num_computed_tokens},
+                      {"cached_tokens", result.counters.num_cached_tokens},
                       {"preemptions", result.counters.num_preemptions},
                       {"seconds", result.seconds},
                       {"departures", departures_to_json(result.departures)}};

@@ -64,8 +64,8 @@ TEST(DeterminismReport, ADepartureIsToldWithItsPlaceAndBothSides) {
   ASSERT_EQ(variants.rows.size(), 3u);
   EXPECT_EQ(variants.rows[0][2].text.en, "···");
   EXPECT_EQ(variants.rows[1][2].text.en, "··✗");
-  EXPECT_EQ(variants.rows[1][6].verdict, report::Verdict::kFail);
-  EXPECT_EQ(variants.rows[2][6].verdict, report::Verdict::kPass);
+  EXPECT_EQ(variants.rows[1][7].verdict, report::Verdict::kFail);
+  EXPECT_EQ(variants.rows[2][7].verdict, report::Verdict::kPass);
   const report::Table& departures = table_at(report, 0, 1);
   ASSERT_EQ(departures.rows.size(), 1u);
   std::vector<std::string> texts;

@@ -77,6 +77,10 @@ std::vector<GenerationRequest> random_requests(const ModelConfig& config,
     if (draws.chance(0.3)) request.params.prompt_logprobs = 0;
     if (r < 2) make_growing(draws, config, options.max_model_len, longest_output, request);
   }
+  // The second one begins as the first one does, for the prefix cache.
+  const std::vector<TokenId>& first = requests[0].prompt_ids;
+  std::copy_n(first.begin(), first.size() / 2, requests[1].prompt_ids.begin());
+  requests[1].params.prompt_logprobs.reset();
   return requests;
 }
 

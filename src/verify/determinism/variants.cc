@@ -7,9 +7,12 @@ namespace ernie::verify::determinism {
 namespace {
 
 /// Collects variants that differ from the first one in what a function changes.
+/// Without the prefix cache, so that all of them compute everything.
 class VariantList {
  public:
-  explicit VariantList(const Variant& base) : base_(base) {}
+  explicit VariantList(const Variant& base) : base_(base) {
+    base_.engine.enable_prefix_caching = false;
+  }
 
   template <typename Change>
   Variant& add(report::Text name, std::string settings, const Change& change) {
@@ -27,7 +30,7 @@ class VariantList {
   std::vector<Variant> take() { return std::move(variants_); }
 
  private:
-  const Variant& base_;
+  Variant base_;
   std::vector<Variant> variants_;
 };
 
@@ -51,6 +54,25 @@ void add_chunks(VariantList& list) {
                v.engine.max_num_batched_tokens = num_tokens;
              });
   }
+}
+
+/// Blocks so small that whatever prefix two requests share has some.
+void add_prefix_caches(VariantList& list) {
+  const auto use_cache = [](Variant& v) {
+    v.engine.enable_prefix_caching = true;
+    v.engine.block_size = 2;
+  };
+  list.add({"prefix cache", "前缀缓存"}, "enable-prefix-caching block-size=2", [&](Variant& v) {
+    use_cache(v);
+    v.arrival = Arrival::kAlone;
+    v.must_reuse = true;
+  });
+  list.add({"prefix cache, random batches", "前缀缓存，随机批次"},
+           "enable-prefix-caching block-size=2 max-num-seqs=3", [&](Variant& v) {
+             use_cache(v);
+             v.engine.max_num_seqs = 3;
+             v.arrival = Arrival::kRandom;
+           });
 }
 
 void add_machine(const Variant& base, const std::string& device, VariantList& list) {
@@ -100,6 +122,7 @@ std::vector<Variant> make_variants(const Variant& base, const std::string& devic
            [](Variant& v) { v.arrival = Arrival::kAlone; });
   add_batches(options, list);
   add_chunks(list);
+  add_prefix_caches(list);
   add_machine(base, device, list);
   add_caches(options, token_bytes, list);
   return list.take();
