@@ -48,6 +48,8 @@ void add_flags(CLI::App& app, LatencyFlags& flags) {
   app.add_option("--limits-seconds", flags.limits_seconds, "Time to measure the machine's limits")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
+  // The same prompts come again and again: their time is that of computing them.
+  flags.engine.engine.enable_prefix_caching = false;
   add_engine_flags(app, flags.engine);
   add_report_flags(app, flags.report);
 }

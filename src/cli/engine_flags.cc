@@ -24,7 +24,10 @@ std::string shortened(std::string text) {
 
 std::string shown_value(const CLI::Option& option) {
   const bool given = option.count() > 0;
-  if (option.get_items_expected_max() == 0) return given ? "true" : "false";
+  if (option.get_items_expected_max() == 0) {  // a flag; of some the default is true
+    const std::string value = given ? option.results().back() : option.get_default_str();
+    return value.empty() ? "false" : value;
+  }
   const std::string value = shortened(given ? fmt::format("{}", fmt::join(option.results(), ","))
                                             : option.get_default_str());
   const bool is_plain = !value.empty() && value.find_first_of(" \n") == std::string::npos;
@@ -57,6 +60,9 @@ void add_scheduling_flags(CLI::App& app, EngineOptions& engine) {
                  "Memory of the KV cache; 0: room for --max-num-seqs full contexts")
       ->check(CLI::Range(int64_t{0}, int64_t{LLONG_MAX}))
       ->capture_default_str();
+  app.add_flag("--enable-prefix-caching,!--no-enable-prefix-caching", engine.enable_prefix_caching,
+               "Use what was computed of equal beginnings again; results are the same")
+      ->default_str(engine.enable_prefix_caching ? "true" : "false");
 }
 
 }  // namespace
