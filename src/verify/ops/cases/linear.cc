@@ -29,10 +29,11 @@ std::vector<LinearShape> model_linear_shapes(bool with_shards) {
     if (num_ranks > 1 && !with_shards) break;
     for (const Operation& call : model_calls("linear", num_ranks)) {
       LinearShape shape = shape_of(call);
-      const auto is_same = [&](const LinearShape& s) {
-        return s.in == shape.in && s.out == shape.out && s.use == shape.use;
+      // What every rank has whole is there already.
+      const auto is_whole = [&](const LinearShape& s) {
+        return s.name == shape.name && s.in == shape.in && s.out == shape.out;
       };
-      if (std::ranges::any_of(shapes, is_same)) continue;
+      if (std::ranges::any_of(shapes, is_whole)) continue;
       if (num_ranks > 1) shape.name += fmt::format(" /{}", num_ranks);
       shapes.push_back(std::move(shape));
     }
