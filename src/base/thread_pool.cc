@@ -21,9 +21,9 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-// Half of a loop must be worth handing it over. An idle helper takes part after about a
-// microsecond, a sleeping one after some fifty; between the loops of a step they are idle.
-constexpr int64_t kWorkPerThreadNs = 8'000;
+// An idle helper takes part after about a microsecond, a sleeping one after some fifty; half of a
+// loop must be worth that.
+constexpr int64_t kWorkPerThreadNs = 20'000;
 // A step hands over about a hundred loops in a row. Sleeping between them would cost a wake-up
 // each, so a helper looks for the next one for so long before it sleeps. Not on the caller's
 // processor.

@@ -95,7 +95,7 @@ TEST(ThreadPool, AsManyThreadsAsTheWorkIsWorth) {
   std::mutex mutex;
   std::set<int> threads;
   for (int round = 0; round < 50; ++round) {
-    pool.run(64, 28'000, [&](int64_t, int thread) {
+    pool.run(64, 70'000, [&](int64_t, int thread) {
       std::this_thread::sleep_for(std::chrono::microseconds(20));
       const std::lock_guard lock(mutex);
       threads.insert(thread);
