@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "engine/sampling_params.h"
+#include "engine/token_constraint.h"
 #include "text/tokenizer.h"
 
 namespace ernie {
@@ -17,6 +19,10 @@ namespace ernie {
 struct GenerationRequest {
   std::vector<TokenId> prompt_ids;  ///< not empty, each in [0, vocab_size)
   SamplingParams params;
+  /// If set, decides what may be drawn. It belongs to this request alone.
+  std::shared_ptr<TokenConstraint> constraint;
+  int64_t priority = 0;    ///< with SchedulingPolicy::kPriority: the lower one comes first
+  uint64_t client_id = 0;  ///< who asks: waiting requests are admitted in turn among clients
   /// If set, called from step(), so on the engine's thread, with each token when it was chosen, and
   /// the logits [vocab_size] that it was chosen from, before penalties and bias. Must not call the
   /// engine. The last call comes before the last output; what it refers to must live until then,
@@ -66,6 +72,7 @@ struct RequestOutput {
   std::string error;              ///< one line, with kError
   int64_t num_prompt_tokens = 0;  ///< in the last output
   int64_t num_output_tokens = 0;  ///< in the last output
+  int64_t num_cached_tokens = 0;  ///< of the prompt, not computed but found; in the last output
   RequestTimings timings;         ///< in the last output
 };
 
