@@ -1,5 +1,6 @@
 #include "kv/block_table.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -41,15 +42,33 @@ void BlockTable::make_known(std::span<const int32_t> tokens, int64_t num_compute
   }
 }
 
+int64_t BlockTable::share(const BlockTable& other, int64_t most) {
+  ERNIE_CHECK(blocks_.empty(), "{} blocks", blocks_.size());
+  const auto num_shared = std::min(other.blocks_.size(), static_cast<size_t>(most / block_size_));
+  blocks_.assign(other.blocks_.begin(), other.blocks_.begin() + static_cast<long>(num_shared));
+  for (const BlockId block : blocks_) allocator_->add_reference(block);
+  return capacity();
+}
+
+BlockTable BlockTable::share_full(int64_t num_tokens) const {
+  BlockTable table(*allocator_, block_size_);
+  table.share(*this, num_tokens);
+  return table;
+}
+
 std::span<const int32_t> BlockTable::block_of(std::span<const int32_t> tokens,
                                               int64_t block_index) const {
   const auto size = static_cast<size_t>(block_size_);
   return tokens.subspan(static_cast<size_t>(block_index) * size, size);
 }
 
-bool BlockTable::reserve(int64_t num_tokens) {
+int64_t BlockTable::num_missing(int64_t num_tokens) const {
   const int64_t needed = (num_tokens + block_size_ - 1) / block_size_;
-  const int64_t missing = needed - static_cast<int64_t>(blocks_.size());
+  return std::max<int64_t>(needed - static_cast<int64_t>(blocks_.size()), 0);
+}
+
+bool BlockTable::reserve(int64_t num_tokens) {
+  const int64_t missing = num_missing(num_tokens);
   if (missing > allocator_->num_free()) return false;
   for (int64_t i = 0; i < missing; ++i) blocks_.push_back(*allocator_->allocate());
   return true;

@@ -27,10 +27,23 @@ class BlockTable {
   /// The first num_computed of `tokens` are stored: makes the full blocks of them known to others.
   void make_known(std::span<const int32_t> tokens, int64_t num_computed);
 
+  /// Shares the full blocks of the first `most` tokens of another table, whose tokens are stored
+  /// and the same. The table must be empty. Returns the number of tokens in them.
+  int64_t share(const BlockTable& other, int64_t most);
+  /// A table that shares the full blocks of the first num_tokens of this one.
+  BlockTable share_full(int64_t num_tokens) const;
+
   /// Makes room for `num_tokens` in all. False: too few free blocks; then nothing has changed.
   bool reserve(int64_t num_tokens);
   void clear();
 
+  /// Blocks that reserve(num_tokens) would take.
+  int64_t num_missing(int64_t num_tokens) const;
+  /// Of the allocator.
+  int64_t num_free() const { return allocator_->num_free(); }
+  bool has_prefix_cache() const { return allocator_->prefixes() != nullptr; }
+
+  int64_t block_size() const { return block_size_; }
   int64_t capacity() const { return static_cast<int64_t>(blocks_.size()) * block_size_; }
   const std::vector<BlockId>& blocks() const { return blocks_; }
   /// Where the token at a place in the context is stored. token_index < capacity().

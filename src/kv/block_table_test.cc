@@ -73,6 +73,24 @@ TEST(BlockTable, SharesTheFullBlocksOfAnEqualBeginning) {
   EXPECT_EQ(third.take_known(other, 6), 6) << "known after those who computed them are gone";
 }
 
+TEST(BlockTable, SharesTheFullBlocksOfAnotherTable) {
+  BlockAllocator allocator(8);
+  BlockTable first(allocator, 4), second(allocator, 4);
+  ASSERT_TRUE(first.reserve(11));
+  EXPECT_EQ(second.share(first, 7), 4) << "the second block is not full";
+  EXPECT_EQ(second.blocks(), (std::vector<BlockId>{first.blocks()[0]}));
+  EXPECT_EQ(allocator.ref_count(first.blocks()[0]), 2);
+  EXPECT_EQ(second.num_missing(11), 2);
+  EXPECT_EQ(second.num_missing(4), 0);
+  {
+    const BlockTable kept = first.share_full(11);
+    EXPECT_EQ(kept.blocks().size(), 2u);
+    first.clear();
+    EXPECT_EQ(allocator.num_free(), 6) << "two are still shared";
+  }
+  EXPECT_EQ(allocator.num_free(), 7);
+}
+
 TEST(BlockTable, OfTwoWhoComputedTheSameOneIsKnown) {
   PrefixCache prefixes(8, 1);
   BlockAllocator allocator(8, &prefixes);
