@@ -1,7 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
-#include <map>
+#include <unordered_map>
 
 #include "base/memory_info.h"
 #include "engine/kv_plan.h"
@@ -22,6 +22,9 @@ struct RequestState {
   PenaltyState penalties;
   int64_t num_prompt_logprobs = 0;  // already delivered
   bool aborted = false;
+  size_t output_index = kNoOutput;  // among the outputs of the step
+
+  static constexpr size_t kNoOutput = SIZE_MAX;
 
   RequestState(RequestId id, GenerationRequest request, BlockTable blocks,
                const std::shared_ptr<const Tokenizer>& tokenizer,
@@ -52,8 +55,17 @@ class EngineImpl final : public Engine {
     return {config().vocab_size, options_.max_model_len, tokenizer_ != nullptr};
   }
   EngineCounters counters() const override {
-    return {num_steps_, num_computed_tokens_, scheduler_->num_cached_tokens(),
-            scheduler_->num_preemptions(), scheduler_->num_running()};
+    const SchedulerCounters& scheduler = scheduler_->counters();
+    return {.num_steps = num_steps_,
+            .num_computed_tokens = num_computed_tokens_,
+            .num_cached_tokens = scheduler.num_cached_tokens,
+            .num_preemptions = scheduler.num_preemptions,
+            .num_running = scheduler_->num_running(),
+            .num_waiting = scheduler_->num_waiting(),
+            .num_blocks = blocks_->num_blocks(),
+            .num_used_blocks = blocks_->num_blocks() - blocks_->num_free(),
+            .num_prefix_queries = scheduler.num_prefix_queries,
+            .num_prefix_hits = scheduler.num_prefix_hits};
   }
   Result<RequestId> add_request(GenerationRequest request) override;
   void abort(RequestId request_id) override;
@@ -62,22 +74,19 @@ class EngineImpl final : public Engine {
   Result<void> health() const override { return health_; }
 
  private:
-  using Outputs = std::map<RequestId, RequestOutput>;
-
-  RequestState& state_of(const ScheduledSequence& scheduled) {
-    return *requests_.at(scheduled.sequence->id());
-  }
+  RequestOutput& output_of(RequestState& state);
   static bool takes_the_likeliest(const RequestState& state);
-  std::vector<LogitsRow> wanted_rows(const std::vector<ScheduledSequence>& step);
+  void find_wanted_rows(std::span<const ScheduledSequence> step);
   void take_row(RequestState& state, int64_t token_index, const RowResult& result,
                 RequestOutput& output);
   void append(RequestState& state, TokenId token, RequestOutput& output);
   void take_prompt_logits(RequestState& state, int64_t token_index, std::span<const float> logits,
                           RequestOutput& output);
   void sample(RequestState& state, std::span<const float> logits, RequestOutput& output);
-  void end_aborted(Outputs& outputs);
-  void fail_all(const Error& error, Outputs& outputs);
-  std::vector<RequestOutput> collect(Outputs outputs);
+  void end_aborted();
+  void note_computed(std::span<const ScheduledSequence> step);
+  void fail_all(const Error& error);
+  std::vector<RequestOutput> collect();
 
   EngineOptions options_;
   const ModelConfig config_;
@@ -89,11 +98,17 @@ class EngineImpl final : public Engine {
   std::unique_ptr<PrefixCache> prefixes_;
   std::unique_ptr<BlockAllocator> blocks_;
   std::unique_ptr<Scheduler> scheduler_;
-  std::map<RequestId, std::unique_ptr<RequestState>> requests_;
+  std::unordered_map<RequestId, std::unique_ptr<RequestState>> requests_;
+  std::vector<RequestState*> aborted_;  // since the last step
   RequestId next_id_ = 1;
   int64_t num_steps_ = 0, num_computed_tokens_ = 0;
   Sampler sampler_;
   Result<void> health_;
+
+  // Of the step that is under way.
+  std::vector<RequestState*> states_;  // of the scheduled sequences
+  std::vector<LogitsRow> rows_;        // that are wanted
+  std::vector<RequestOutput> outputs_;
 };
 
 Result<void> EngineImpl::start(const WeightSource& weights, const LoadProgress& progress) {
@@ -115,7 +130,9 @@ Result<void> EngineImpl::start(const WeightSource& weights, const LoadProgress& 
   }
   blocks_ = std::make_unique<BlockAllocator>(shape.num_blocks, prefixes_.get());
   scheduler_ = std::make_unique<Scheduler>(
-      SchedulerLimits{options_.max_num_seqs, options_.max_num_batched_tokens});
+      SchedulerLimits{.max_num_seqs = options_.max_num_seqs,
+                      .max_num_batched_tokens = options_.max_num_batched_tokens,
+                      .policy = options_.scheduling_policy});
   end_ids_ = config_.eos_token_ids;
   if (tokenizer_ != nullptr) {
     const std::vector<TokenId> ends = text_end_ids(*tokenizer_);
@@ -138,35 +155,48 @@ Result<RequestId> EngineImpl::add_request(GenerationRequest request) {
 
 void EngineImpl::abort(RequestId request_id) {
   const auto it = requests_.find(request_id);
-  if (it != requests_.end()) it->second->aborted = true;
+  if (it == requests_.end() || std::exchange(it->second->aborted, true)) return;
+  aborted_.push_back(it->second.get());
 }
 
 std::vector<RequestOutput> EngineImpl::step() {
-  Outputs outputs;
-  end_aborted(outputs);
-  const std::vector<ScheduledSequence> scheduled = scheduler_->schedule();
-  if (scheduled.empty()) return collect(std::move(outputs));
-  const Result<void> ran = runner_->run(
-      scheduled, wanted_rows(scheduled), [&](const LogitsRow& row, const RowResult& result) {
-        RequestState& state = state_of(scheduled[row.scheduled_index]);
-        take_row(state, row.token_index, result, outputs[state.sequence.id()]);
+  end_aborted();
+  const std::span<const ScheduledSequence> scheduled = scheduler_->schedule();
+  if (scheduled.empty()) return collect();
+  find_wanted_rows(scheduled);
+  const Result<void> ran =
+      runner_->run(scheduled, rows_, [&](const LogitsRow& row, const RowResult& result) {
+        RequestState& state = *states_[row.scheduled_index];
+        take_row(state, row.token_index, result, output_of(state));
       });
-  if (!ran) {
-    fail_all(ran.error(), outputs);
-    return collect(std::move(outputs));
+  if (ran) {
+    ++num_steps_;
+    note_computed(scheduled);
+  } else {
+    fail_all(ran.error());
   }
-  ++num_steps_;
-  for (const ScheduledSequence& s : scheduled) {
-    num_computed_tokens_ += s.num_new_tokens;
-    // A token sampled just now is pending; what was scheduled is computed.
-    s.sequence->mark_computed(s.num_new_tokens);
-    RequestState& state = state_of(s);
-    const bool prompt_done = s.sequence->num_computed_tokens() >= s.sequence->num_prompt_tokens();
-    if (prompt_done && s.sequence->params().max_tokens == 0) {
-      state.output.finish(FinishReason::kLength, outputs[s.sequence->id()]);
-    }
+  return collect();
+}
+
+/// A token sampled just now is pending; what was scheduled is computed.
+void EngineImpl::note_computed(std::span<const ScheduledSequence> step) {
+  for (size_t i = 0; i < step.size(); ++i) {
+    const Sequence& sequence = *step[i].sequence;
+    num_computed_tokens_ += step[i].num_new_tokens;
+    scheduler_->mark_computed(step[i]);
+    if (sequence.params().max_tokens > 0) continue;
+    if (sequence.num_computed_tokens() < sequence.num_prompt_tokens()) continue;
+    states_[i]->output.finish(FinishReason::kLength, output_of(*states_[i]));
   }
-  return collect(std::move(outputs));
+}
+
+/// Valid until the next one.
+RequestOutput& EngineImpl::output_of(RequestState& state) {
+  if (state.output_index == RequestState::kNoOutput) {
+    state.output_index = outputs_.size();
+    outputs_.emplace_back().request_id = state.sequence.id();
+  }
+  return outputs_[state.output_index];
 }
 
 /// Whether the next token is the likeliest and nobody asks for more about its logits.
@@ -180,22 +210,22 @@ bool EngineImpl::takes_the_likeliest(const RequestState& state) {
 
 /// Rows whose logits are needed: behind each prompt token not yet reported, if prompt
 /// log-probabilities are asked for, and behind the last token of a sequence that is then complete.
-std::vector<LogitsRow> EngineImpl::wanted_rows(const std::vector<ScheduledSequence>& step) {
-  std::vector<LogitsRow> rows;
+void EngineImpl::find_wanted_rows(std::span<const ScheduledSequence> step) {
+  states_.clear();
+  rows_.clear();
   for (size_t i = 0; i < step.size(); ++i) {
-    RequestState& state = state_of(step[i]);
+    RequestState& state = *states_.emplace_back(requests_.at(step[i].sequence->id()).get());
     const Sequence& sequence = state.sequence;
     state.output.mark_scheduled();
     const int64_t begin = sequence.num_computed_tokens(), end = begin + step[i].num_new_tokens;
     if (sequence.params().prompt_logprobs) {
       const int64_t last = std::min(end, sequence.num_prompt_tokens() - 1);
       for (int64_t t = std::max(begin, state.num_prompt_logprobs); t < last; ++t)
-        rows.push_back({i, t});
+        rows_.push_back({i, t});
     }
     if (end == sequence.num_tokens() && sequence.params().max_tokens > 0)
-      rows.push_back({i, end - 1, takes_the_likeliest(state)});
+      rows_.push_back({i, end - 1, takes_the_likeliest(state)});
   }
-  return rows;
 }
 
 void EngineImpl::take_row(RequestState& state, int64_t token_index, const RowResult& result,
@@ -254,35 +284,37 @@ void EngineImpl::append(RequestState& state, TokenId token, RequestOutput& outpu
   state.output.push(token, output);
 }
 
-void EngineImpl::end_aborted(Outputs& outputs) {
-  for (auto& [id, state] : requests_) {
-    if (!state->aborted) continue;
-    state->output.finish(FinishReason::kAbort, outputs[id]);
+void EngineImpl::end_aborted() {
+  for (RequestState* state : aborted_) {
+    state->output.finish(FinishReason::kAbort, output_of(*state));
     scheduler_->remove(state->sequence);
   }
+  aborted_.clear();
 }
 
-void EngineImpl::fail_all(const Error& error, Outputs& outputs) {
+void EngineImpl::fail_all(const Error& error) {
   health_ = error;
   for (auto& [id, state] : requests_) {
-    RequestOutput& output = outputs[id];
+    RequestOutput& output = output_of(*state);
     if (output.finish_reason) continue;  // it ended in this very step
     output.error = error.message;
     state->output.finish(FinishReason::kError, output);
   }
 }
 
-std::vector<RequestOutput> EngineImpl::collect(Outputs outputs) {
-  std::vector<RequestOutput> news;
-  for (auto& [id, output] : outputs) {
-    output.request_id = id;
-    if (output.finish_reason) {
-      scheduler_->remove(requests_.at(id)->sequence);
-      requests_.erase(id);
-    }
-    news.push_back(std::move(output));
+/// The outputs in ascending order of their requests; those that have ended leave.
+std::vector<RequestOutput> EngineImpl::collect() {
+  for (const RequestOutput& output : outputs_) {
+    const auto request = requests_.find(output.request_id);
+    request->second->output_index = RequestState::kNoOutput;
+    if (!output.finish_reason) continue;
+    scheduler_->remove(request->second->sequence);
+    requests_.erase(request);
   }
-  return news;
+  if (!std::ranges::is_sorted(outputs_, {}, &RequestOutput::request_id)) {
+    std::ranges::sort(outputs_, {}, &RequestOutput::request_id);
+  }
+  return std::exchange(outputs_, {});
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "backend/backend.h"
 #include "engine/check_request.h"
 #include "engine/request.h"
+#include "engine/scheduling_policy.h"
 #include "model/model.h"
 
 namespace ernie {
@@ -19,6 +20,7 @@ struct EngineOptions {
   int64_t kv_cache_bytes = 0;  ///< 0: room for max_num_seqs full contexts, within free memory
   /// Blocks whose tokens were computed before are used again; results do not change.
   bool enable_prefix_caching = true;
+  SchedulingPolicy scheduling_policy = SchedulingPolicy::kFcfs;
 };
 
 /// What an engine did since it was made, and does now.
@@ -27,7 +29,12 @@ struct EngineCounters {
   int64_t num_computed_tokens = 0;  ///< those computed again after a preemption counted again
   int64_t num_cached_tokens = 0;    ///< found in the cache instead, when a request began or resumed
   int64_t num_preemptions = 0;
-  int64_t num_running = 0;  ///< requests that hold cache now; the others wait
+  int64_t num_running = 0;         ///< requests that are computed in every step
+  int64_t num_waiting = 0;         ///< the others that have not ended
+  int64_t num_blocks = 0;          ///< of the KV cache
+  int64_t num_used_blocks = 0;     ///< that requests refer to
+  int64_t num_prefix_queries = 0;  ///< prompt tokens looked up in the prefix cache
+  int64_t num_prefix_hits = 0;     ///< of these, found. Each request is looked up once
 };
 
 /// Generates for many requests at once. One thread calls all functions.

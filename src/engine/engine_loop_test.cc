@@ -46,6 +46,7 @@ TEST(EngineLoop, AnAnswerArrivesWholeAndEndsOnce) {
   EXPECT_EQ(answer.finish_reason, FinishReason::kLength);
   EXPECT_EQ(answer.num_prompt_tokens, 2);
   EXPECT_EQ(answer.num_output_tokens, 50);
+  EXPECT_EQ(answer.num_cached_tokens, 1);
   EXPECT_GT(answer.timings.total_s, 0.003) << "the time in the queue counts";
   EXPECT_FALSE(stream.next());
   EXPECT_FALSE(stream.try_next());

@@ -160,6 +160,95 @@ TEST(Engine, AnswersBitForBitTheSameFromThePrefixCache) {
   }
 }
 
+TEST(Engine, SeveralAnswersToOnePromptComputeItOnce) {
+  for (const bool caches : {false, true}) {
+    EngineOptions options = small_options();
+    options.enable_prefix_caching = caches;
+    const auto engine = make_engine(options);
+    std::vector<Answer> want;
+    const auto request = [](uint64_t seed) {
+      GenerationRequest one = make_request(3);  // without prompt log-probabilities
+      one.prompt_ids.assign(39, 0);
+      for (size_t i = 0; i < 39; ++i) one.prompt_ids[i] = static_cast<TokenId>(7 * i % kVocab);
+      one.params.temperature = 1;
+      one.params.seed = seed;
+      one.params.max_tokens = 1 + static_cast<int32_t>(seed);
+      return one;
+    };
+    {
+      const auto alone = make_engine(options);
+      for (uint64_t r = 0; r < 6; ++r) want.push_back(answer_alone(*alone, request(r)));
+    }
+    std::map<RequestId, uint64_t> request_of;
+    for (uint64_t r = 0; r < 6; ++r) request_of[engine->add_request(request(r)).value()] = r;
+    std::map<RequestId, Answer> answers;
+    std::map<RequestId, int64_t> num_cached;
+    while (engine->has_unfinished()) {
+      for (const RequestOutput& output : engine->step()) {
+        collect(output, answers[output.request_id]);
+        if (output.finish_reason) num_cached[output.request_id] = output.num_cached_tokens;
+      }
+    }
+    for (const auto& [id, r] : request_of) {
+      EXPECT_EQ(answers[id], want[r]) << "request " << r;
+      EXPECT_EQ(num_cached[id], r == 0 ? 0 : 36) << "nine full blocks of four";
+    }
+    // Prompts: 39 and five times the rest. The last token of an answer is not computed.
+    EXPECT_EQ(engine->counters().num_computed_tokens, 39 + 5 * 3 + (0 + 1 + 2 + 3 + 4 + 5));
+    EXPECT_EQ(engine->counters().num_used_blocks, 0);
+  }
+}
+
+TEST(Engine, CountsWhatThePrefixCacheIsAskedFor) {
+  const auto engine = make_engine(small_options());
+  GenerationRequest request = make_request(3);
+  request.prompt_ids.assign(10, 5);
+  request.params.max_tokens = 2;
+  const RequestId first = engine->add_request(request).value();
+  EXPECT_EQ(engine->counters().num_waiting, 1);
+  std::vector<RequestOutput> outputs = engine->step();
+  EXPECT_EQ(engine->counters().num_waiting, 0);
+  EXPECT_EQ(engine->counters().num_running, 1);
+  EXPECT_EQ(engine->counters().num_used_blocks, 3);
+  EXPECT_EQ(engine->counters().num_blocks, 4 * 24);
+  run_to_end(*engine);
+  const RequestId second = engine->add_request(request).value();
+  EXPECT_NE(first, second);
+  for (const RequestOutput& output : engine->step()) merge(outputs.emplace_back(), output);
+  for (const RequestOutput& output : engine->step()) merge(outputs.emplace_back(), output);
+  EXPECT_EQ(outputs.back().num_cached_tokens, 8);
+  EXPECT_EQ(engine->counters().num_prefix_queries, 20);
+  EXPECT_EQ(engine->counters().num_prefix_hits, 8);
+  request.params.prompt_logprobs = 0;
+  answer_alone(*engine, request);
+  EXPECT_EQ(engine->counters().num_prefix_queries, 20) << "it is not looked up";
+}
+
+// What it was preempted for counts neither as waiting nor as cached.
+TEST(Engine, TimesAndCachedTokensAreThoseOfTheFirstAdmission) {
+  EngineOptions options = small_options();
+  options.kv_cache_bytes = 96 * 512 + 4 * 512;
+  const auto engine = make_engine(options);
+  for (uint64_t r = 0; r < 12; ++r) {
+    GenerationRequest request = make_request(r);
+    request.params.max_tokens = 40;
+    request.params.prompt_logprobs.reset();
+    engine->add_request(std::move(request)).value();
+  }
+  while (engine->has_unfinished()) {
+    for (const RequestOutput& output : engine->step()) {
+      if (!output.finish_reason) continue;
+      EXPECT_LT(output.num_cached_tokens, output.num_prompt_tokens);
+      EXPECT_GT(output.timings.queue_s, 0);
+      EXPECT_GT(output.timings.first_token_s, output.timings.queue_s);
+      EXPECT_GT(output.timings.total_s, output.timings.first_token_s);
+    }
+  }
+  EXPECT_GT(engine->counters().num_preemptions, 0);
+  EXPECT_GT(engine->counters().num_cached_tokens, engine->counters().num_prefix_hits)
+      << "resumed sequences find their own";
+}
+
 TEST(Engine, LengthLimits) {
   const auto engine = make_engine(small_options());
   GenerationRequest request = make_request(2);

@@ -34,6 +34,7 @@ bool GenerationResult::append(RequestOutput output) {
   error = std::move(output.error);
   num_prompt_tokens = output.num_prompt_tokens;
   num_output_tokens = output.num_output_tokens;
+  num_cached_tokens = output.num_cached_tokens;
   timings = output.timings;
   return true;
 }

@@ -21,6 +21,7 @@ struct GenerationResult {
   std::string error;  ///< with kError
   int64_t num_prompt_tokens = 0;
   int64_t num_output_tokens = 0;
+  int64_t num_cached_tokens = 0;  ///< of the prompt, not computed but found
   RequestTimings timings;
 
   /// Adds an update; true if it was the last.

@@ -16,11 +16,13 @@ TEST(GenerationResult, CollectsTheNewsOfEveryStep) {
   last.finish_reason = FinishReason::kError;
   last.error = "not a number";
   last.num_output_tokens = 2;
+  last.num_cached_tokens = 7;
   EXPECT_TRUE(result.append(last));
   EXPECT_EQ(result.text, "aa");
   EXPECT_EQ(result.token_ids, (std::vector<TokenId>{1, 1}));
   EXPECT_EQ(result.logprobs.size(), 2u);
   EXPECT_EQ(result.num_output_tokens, 2);
+  EXPECT_EQ(result.num_cached_tokens, 7);
   EXPECT_EQ(checked(result).error().message, "generation failed: not a number");
   EXPECT_EQ(checked(result).error().code, ErrorCode::kInternal);
 }

@@ -79,6 +79,7 @@ void OutputProcessor::fill_last(RequestOutput& output) const {
   };
   output.num_prompt_tokens = sequence_.num_prompt_tokens();
   output.num_output_tokens = sequence_.num_output_tokens();
+  output.num_cached_tokens = sequence_.num_cached_tokens();
   output.timings = {
       .queue_s = was_scheduled_ ? seconds_since_added(scheduled_) : 0,
       .first_token_s = sequence_.num_output_tokens() > 0 ? seconds_since_added(first_token_) : 0,

@@ -39,6 +39,7 @@ void merge(RequestOutput& into, RequestOutput next) {
   into.error = std::move(next.error);
   into.num_prompt_tokens = next.num_prompt_tokens;
   into.num_output_tokens = next.num_output_tokens;
+  into.num_cached_tokens = next.num_cached_tokens;
   into.timings = next.timings;
 }
 

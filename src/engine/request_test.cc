@@ -20,6 +20,7 @@ TEST(MergeOutputs, KeepsTheOrderAndTheEnd) {
   last.error = "e";
   last.num_prompt_tokens = 2;
   last.num_output_tokens = 4;
+  last.num_cached_tokens = 1;
   last.timings.total_s = 3;
 
   merge(first, second);
@@ -37,6 +38,7 @@ TEST(MergeOutputs, KeepsTheOrderAndTheEnd) {
   EXPECT_EQ(first.error, "e");
   EXPECT_EQ(first.num_prompt_tokens, 2);
   EXPECT_EQ(first.num_output_tokens, 4);
+  EXPECT_EQ(first.num_cached_tokens, 1);
   EXPECT_EQ(first.timings.total_s, 3);
 }
 

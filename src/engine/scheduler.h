@@ -1,9 +1,11 @@
 #pragma once
 
-#include <deque>
+#include <span>
 #include <vector>
 
-#include "engine/sequence.h"
+#include "engine/prompt_groups.h"
+#include "engine/scheduling_policy.h"
+#include "engine/waiting_queue.h"
 
 namespace ernie {
 
@@ -16,35 +18,84 @@ struct ScheduledSequence {
 struct SchedulerLimits {
   int64_t max_num_seqs = 16;
   int64_t max_num_batched_tokens = 512;  ///< >= max_num_seqs, so that every running sequence moves
+  SchedulingPolicy policy = SchedulingPolicy::kFcfs;
+  /// Prompts are computed side by side as long as each gets so many tokens of a step: smaller
+  /// chunks would read the weights and the context for little.
+  int64_t min_prefill_share = 128;
 };
 
-/// Decides what is computed next: first come, first served; prompts in chunks beside the decodes of
-/// others. When blocks run out, the sequence admitted last gives its own up and is computed again
-/// later, so the first one always comes to its end if the cache can hold one whole context.
+/// What happened since the scheduler was made.
+struct SchedulerCounters {
+  int64_t num_preemptions = 0;
+  int64_t num_cached_tokens = 0;   ///< not computed but found, when sequences began or resumed
+  int64_t num_prefix_queries = 0;  ///< prompt tokens looked up when sequences began
+  int64_t num_prefix_hits = 0;     ///< of these, found
+};
+
+/// Decides what is computed next.
+///
+/// Running sequences all move in every step. What their next tokens leave of the budget is shared
+/// by the prompts, the ones that run and those that can begin: equal shares, and what a short one
+/// does not need is the others'. So a short prompt does not wait for a long one.
+///
+/// Sequences are admitted in the order of WaitingQueue, while there are blocks for their whole
+/// text. When blocks run out nevertheless, the one of the highest priority number, of equal ones
+/// the one that had its turn last, gives its own up and is computed again later. So the first one
+/// always comes to its end if the cache can hold one whole context, and then the next one is the
+/// first.
+///
+/// Of sequences with the same prompt one computes it and the others share its full blocks.
+///
 /// Does not own the sequences. One thread.
 class Scheduler {
  public:
   explicit Scheduler(const SchedulerLimits& limits) : limits_(limits) {}
 
-  void add(Sequence& sequence) { waiting_.push_back(&sequence); }
+  void add(Sequence& sequence);
   /// Takes a sequence out, wherever it is, and frees its blocks.
   void remove(Sequence& sequence);
-  /// The next step. Empty only if there are no sequences.
-  std::vector<ScheduledSequence> schedule();
+  /// The next step; valid until the next call. Empty only if there are no sequences.
+  std::span<const ScheduledSequence> schedule();
+  /// After a step, for each part of it and before any of its sequences is removed: it is computed.
+  void mark_computed(const ScheduledSequence& scheduled);
 
   int64_t num_running() const { return static_cast<int64_t>(running_.size()); }
-  int64_t num_preemptions() const { return num_preemptions_; }
-  /// Tokens that were computed before when their sequence was admitted.
-  int64_t num_cached_tokens() const { return num_cached_tokens_; }
+  int64_t num_waiting() const { return waiting_.size() + num_held_; }
+  const SchedulerCounters& counters() const { return counters_; }
 
  private:
+  using Place = SchedulingState::Place;
+
+  int64_t priority_of(const Sequence& sequence) const;
+  bool comes_before(const Sequence& a, const Sequence& b) const;
+  void share_budget();
+  bool reserve_running();
   bool make_room(size_t running_index, int64_t num_tokens);
-  void admit_waiting(int64_t budget, std::vector<ScheduledSequence>& step);
+  void preempt_last();
+  void admit_waiting();
+  bool must_be_held(Sequence& sequence) const;
+  void hold(Sequence& sequence);
+  bool make_room_to_begin(Sequence& sequence);
+  void admit(Sequence& sequence, int64_t num_tokens);
+  void hand_out_rest();
+  void give_up_lead(const Sequence& sequence);
+  void release_held(PromptGroup& group);
 
   SchedulerLimits limits_;
-  std::deque<Sequence*> waiting_;
-  std::vector<Sequence*> running_;  // in order of admission
-  int64_t num_preemptions_ = 0, num_cached_tokens_ = 0;
+  WaitingQueue waiting_;
+  PromptGroups groups_;
+  std::vector<Sequence*> running_;  // in order of comes_before()
+  int64_t num_held_ = 0;
+  uint64_t last_turn_ = 0;
+  SchedulerCounters counters_;
+
+  // Of the step that is being made.
+  std::vector<ScheduledSequence> step_;
+  std::vector<int64_t> counts_;     // tokens, by running sequence
+  std::vector<size_t> prefilling_;  // running sequences, fewest pending tokens first
+  int64_t budget_ = 0;              // tokens that are left
+  int64_t num_shares_ = 0;          // for sequences that may be admitted
+  int64_t blocks_due_ = 0;          // that running prompts will still take
 };
 
 }  // namespace ernie

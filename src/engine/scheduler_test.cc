@@ -15,8 +15,9 @@ class SchedulerTest : public ::testing::Test {
   static constexpr int64_t kBlockSize = 4;
 
   Sequence& add(int64_t prompt_length, int32_t max_tokens = 8) {
-    GenerationRequest request{.prompt_ids =
-                                  std::vector<TokenId>(static_cast<size_t>(prompt_length), 1)};
+    // Of its own: equal prompts would be shared.
+    GenerationRequest request{.prompt_ids = std::vector<TokenId>(static_cast<size_t>(prompt_length),
+                                                                 static_cast<TokenId>(next_id_))};
     request.params.max_tokens = max_tokens;
     const RequestId id = next_id_++;
     auto sequence =
@@ -27,12 +28,12 @@ class SchedulerTest : public ::testing::Test {
 
   /// Schedules and "computes" one step: complete sequences get a token, finished ones leave.
   std::vector<ScheduledSequence> step() {
-    std::vector<ScheduledSequence> scheduled = scheduler_.schedule();
-    for (const auto& [sequence, count] : scheduled) {
-      sequence->mark_computed(count);
-      if (sequence->num_pending_tokens() == 0) sequence->append(2);
+    const auto scheduled = scheduler_.schedule();
+    for (const ScheduledSequence& s : scheduled) {
+      scheduler_.mark_computed(s);
+      if (s.sequence->num_pending_tokens() == 0) s.sequence->append(2);
     }
-    return scheduled;
+    return {scheduled.begin(), scheduled.end()};
   }
   void finish(Sequence& sequence) {
     scheduler_.remove(sequence);
@@ -82,7 +83,7 @@ TEST_F(SchedulerTest, PreemptsTheLastAdmittedAndComputesItAgain) {
   Sequence& first = add(20, 100);
   while (first.num_computed_tokens() < 20) step();
   Sequence& second = add(20, 100);
-  while (scheduler_.num_preemptions() == 0) step();
+  while (scheduler_.counters().num_preemptions == 0) step();
   EXPECT_EQ(second.num_computed_tokens(), 0);
   EXPECT_TRUE(second.blocks().blocks().empty());
   EXPECT_GT(second.num_tokens(), 20) << "what it had generated stays";
@@ -145,7 +146,7 @@ TEST_F(SchedulerTest, KeepsItsInvariantsUnderRandomTraffic) {
     finished += static_cast<int64_t>(done.size());
   }
   EXPECT_GT(finished, 1000);
-  EXPECT_GT(scheduler_.num_preemptions(), 100);
+  EXPECT_GT(scheduler_.counters().num_preemptions, 100);
   sequences_.clear();
   EXPECT_EQ(blocks_.num_free(), blocks_.num_blocks());
 }
@@ -202,14 +203,15 @@ class PrefixSharing : public ::testing::Test {
   }
 
   void step() {
-    const std::vector<ScheduledSequence> scheduled = scheduler_.schedule();
+    const auto scheduled = scheduler_.schedule();
     ASSERT_EQ(scheduled.empty(), sequences_.empty());
     for (const ScheduledSequence& s : scheduled) {
       ASSERT_GT(s.num_new_tokens, 0);
       ASSERT_NO_FATAL_FAILURE(compute(s));
     }
-    for (const auto& [sequence, count] : scheduled) {
-      sequence->mark_computed(count);
+    for (const ScheduledSequence& s : scheduled) {
+      Sequence* sequence = s.sequence;
+      scheduler_.mark_computed(s);
       if (sequence->num_pending_tokens() > 0) continue;
       sequence->append(static_cast<TokenId>(random_() % 2));
       if (sequence->num_output_tokens() < sequence->params().max_tokens) continue;
@@ -238,8 +240,8 @@ TEST_F(PrefixSharing, EverySequenceReadsItsOwnText) {
     }
     ASSERT_NO_FATAL_FAILURE(step()) << "step " << i;
   }
-  EXPECT_GT(scheduler_.num_cached_tokens(), 50'000);
-  EXPECT_GT(scheduler_.num_preemptions(), 100);
+  EXPECT_GT(scheduler_.counters().num_cached_tokens, 50'000);
+  EXPECT_GT(scheduler_.counters().num_preemptions, 100);
   while (!sequences_.empty()) step();
   EXPECT_EQ(blocks_.num_free(), blocks_.num_blocks());
 }
@@ -252,11 +254,180 @@ TEST_F(PrefixSharing, TheLastTokenIsComputedHoweverMuchIsKnown) {
     ASSERT_EQ(scheduled.size(), 1u);
     EXPECT_EQ(scheduled[0].num_new_tokens, round == 0 ? 6 : 3);
     Sequence& sequence = *scheduled[0].sequence;
-    sequence.mark_computed(scheduled[0].num_new_tokens);
+    scheduler_.mark_computed(scheduled[0]);
     scheduler_.remove(sequence);
   }
   add(prompt, /*wants_prompt_logprobs=*/true);
   EXPECT_EQ(scheduler_.schedule()[0].num_new_tokens, 6) << "their logits are wanted";
+}
+
+/// A scheduler with chosen limits over a cache without memory of prefixes.
+struct Bench {
+  static constexpr int64_t kBlockSize = 4;
+
+  Bench(const SchedulerLimits& limits, int64_t num_blocks)
+      : blocks(num_blocks), scheduler(limits) {}
+
+  Sequence& add(GenerationRequest request) {
+    const RequestId id = sequences.size() + 1;
+    sequences.push_back(
+        std::make_unique<Sequence>(id, std::move(request), BlockTable(blocks, kBlockSize)));
+    scheduler.add(*sequences.back());
+    return *sequences.back();
+  }
+  Sequence& add(size_t prompt_length, int64_t priority = 0, uint64_t client_id = 0) {
+    GenerationRequest request{
+        .prompt_ids = std::vector<TokenId>(prompt_length, static_cast<TokenId>(sequences.size()))};
+    request.priority = priority;
+    request.client_id = client_id;
+    return add(std::move(request));
+  }
+  GenerationRequest with_prompt(size_t length) {
+    return {.prompt_ids = std::vector<TokenId>(length, -1), .params = {}};
+  }
+  /// One step; by sequence id, how many tokens of it were computed.
+  std::map<RequestId, int64_t> step() {
+    std::map<RequestId, int64_t> counts;
+    for (const ScheduledSequence& s : scheduler.schedule()) {
+      counts[s.sequence->id()] = s.num_new_tokens;
+      scheduler.mark_computed(s);
+      if (s.sequence->num_pending_tokens() == 0) s.sequence->append(2);
+    }
+    return counts;
+  }
+
+  BlockAllocator blocks;
+  std::vector<std::unique_ptr<Sequence>> sequences;
+  Scheduler scheduler;
+};
+
+using Counts = std::map<RequestId, int64_t>;
+
+TEST(SchedulerPriority, TheLowestComesFirstAndTheHighestGivesWay) {
+  Bench bench(
+      {.max_num_seqs = 2, .max_num_batched_tokens = 40, .policy = SchedulingPolicy::kPriority},
+      /*num_blocks=*/8);
+  bench.add(12, 5);
+  EXPECT_EQ(bench.step(), (Counts{{1, 12}}));
+  bench.add(12, 7);
+  bench.add(12, 3);
+  EXPECT_EQ(bench.step(), (Counts{{1, 1}, {3, 12}})) << "the last to come is the first";
+  while (bench.scheduler.counters().num_preemptions == 0) bench.step();
+  EXPECT_EQ(bench.sequences[0]->num_computed_tokens(), 0) << "though it was admitted first";
+  EXPECT_GT(bench.sequences[2]->num_computed_tokens(), 12);
+  bench.scheduler.remove(*bench.sequences[2]);
+  EXPECT_TRUE(bench.step().contains(1)) << "before the one of priority 7";
+}
+
+TEST(SchedulerPriority, CountsForNothingFirstComeFirstServed) {
+  Bench bench({.max_num_seqs = 1, .max_num_batched_tokens = 40}, 8);
+  bench.add(3, 5);
+  bench.add(3, -5);
+  EXPECT_EQ(bench.step(), (Counts{{1, 3}}));
+}
+
+TEST(SchedulerFairness, ClientsAreAdmittedInTurn) {
+  Bench bench({.max_num_seqs = 4, .max_num_batched_tokens = 40}, 100);
+  for (int i = 0; i < 50; ++i) bench.add(2, 0, /*client_id=*/1);
+  bench.add(2, 0, 2);
+  bench.add(2, 0, 3);
+  EXPECT_EQ(bench.step(), (Counts{{1, 2}, {2, 2}, {51, 2}, {52, 2}}));
+}
+
+TEST(SchedulerFairness, AShortPromptDoesNotWaitForALongOne) {
+  Bench bench({.max_num_seqs = 8, .max_num_batched_tokens = 64, .min_prefill_share = 16}, 2000);
+  bench.add(1000);
+  EXPECT_EQ(bench.step(), (Counts{{1, 64}}));
+  bench.add(10);
+  EXPECT_EQ(bench.step(), (Counts{{1, 54}, {2, 10}})) << "what it does not need is the other's";
+  bench.add(1000);
+  EXPECT_EQ(bench.step(), (Counts{{1, 32}, {2, 1}, {3, 31}}));
+  bench.add(1000);
+  bench.add(1000);
+  bench.add(1000);
+  EXPECT_EQ(bench.step(), (Counts{{1, 16}, {2, 1}, {3, 16}, {4, 16}, {5, 15}}))
+      << "no smaller shares: the sixth waits";
+}
+
+TEST(SchedulerFairness, APromptIsNotBegunThatCouldNotBeFinished) {
+  Bench bench({.max_num_seqs = 4, .max_num_batched_tokens = 8, .min_prefill_share = 4},
+              /*num_blocks=*/10);
+  bench.add(30);  // eight blocks
+  bench.step();
+  bench.add(12);
+  EXPECT_EQ(bench.step(), (Counts{{1, 8}}));
+  while (bench.sequences[0]->num_computed_tokens() < 30) bench.step();
+  EXPECT_EQ(bench.step(), (Counts{{1, 1}}));
+  bench.scheduler.remove(*bench.sequences[0]);
+  EXPECT_EQ(bench.step(), (Counts{{2, 8}}));
+  EXPECT_EQ(bench.scheduler.counters().num_preemptions, 0);
+}
+
+class SchedulerGroups : public ::testing::Test {
+ protected:
+  Bench bench_{{.max_num_seqs = 4, .max_num_batched_tokens = 10}, /*num_blocks=*/40};
+};
+
+TEST_F(SchedulerGroups, OneComputesThePromptForAll) {
+  for (int i = 0; i < 6; ++i) bench_.add(bench_.with_prompt(19));  // four full blocks, three tokens
+  EXPECT_EQ(bench_.step(), (Counts{{1, 10}}));
+  EXPECT_EQ(bench_.scheduler.num_waiting(), 5);
+  EXPECT_EQ(bench_.step(), (Counts{{1, 9}}));
+  EXPECT_EQ(bench_.step(), (Counts{{1, 1}, {2, 3}, {3, 3}, {4, 3}}));
+  EXPECT_EQ(bench_.sequences[1]->num_cached_tokens(), 16);
+  EXPECT_EQ(bench_.blocks.ref_count(bench_.sequences[0]->blocks().blocks()[3]), 5)
+      << "four sequences, and the group for the two that wait";
+  bench_.scheduler.remove(*bench_.sequences[0]);
+  bench_.scheduler.remove(*bench_.sequences[1]);
+  EXPECT_EQ(bench_.step(), (Counts{{3, 1}, {4, 1}, {5, 3}, {6, 3}})) << "whoever is gone";
+  for (const auto& sequence : bench_.sequences) bench_.scheduler.remove(*sequence);
+  EXPECT_EQ(bench_.blocks.num_free(), 40);
+}
+
+TEST_F(SchedulerGroups, TheNextOneLeadsWhenTheLeaderIsGone) {
+  for (int i = 0; i < 3; ++i) bench_.add(bench_.with_prompt(30));
+  bench_.step();
+  bench_.scheduler.remove(*bench_.sequences[0]);
+  EXPECT_EQ(bench_.step(), (Counts{{2, 10}})) << "at once, and alone";
+  bench_.scheduler.remove(*bench_.sequences[2]);  // is held
+  EXPECT_EQ(bench_.scheduler.num_waiting(), 0);
+  bench_.scheduler.remove(*bench_.sequences[1]);
+  EXPECT_EQ(bench_.blocks.num_free(), 40);
+}
+
+TEST_F(SchedulerGroups, WhoWantsPromptLogprobsComputesAlone) {
+  GenerationRequest first = bench_.with_prompt(8);
+  first.params.prompt_logprobs = 1;
+  bench_.add(first);
+  bench_.add(bench_.with_prompt(8));
+  bench_.add(bench_.with_prompt(8));
+  EXPECT_EQ(bench_.step(), (Counts{{1, 8}, {2, 2}})) << "nobody is held for its sake";
+}
+
+TEST_F(SchedulerGroups, AnotherPromptIsNotShared) {
+  bench_.add(bench_.with_prompt(9));
+  GenerationRequest other = bench_.with_prompt(9);
+  other.prompt_ids[8] = 3;
+  bench_.add(other);
+  bench_.step();
+  EXPECT_EQ(bench_.step(), (Counts{{1, 1}, {2, 8}}));
+}
+
+TEST(SchedulerGroupsInLittleRoom, KeptBlocksAreGivenUpForWhoeverComesFirst) {
+  Bench bench(
+      {.max_num_seqs = 1, .max_num_batched_tokens = 40, .policy = SchedulingPolicy::kPriority},
+      /*num_blocks=*/6);
+  bench.add(bench.with_prompt(8));
+  bench.add(bench.with_prompt(8));
+  EXPECT_EQ(bench.step(), (Counts{{1, 8}}));
+  bench.scheduler.remove(*bench.sequences[0]);
+  EXPECT_EQ(bench.blocks.num_free(), 4) << "two are kept for the second one";
+  bench.add(20, -1);
+  EXPECT_EQ(bench.step(), (Counts{{3, 20}}));
+  bench.scheduler.remove(*bench.sequences[2]);
+  EXPECT_EQ(bench.step(), (Counts{{2, 8}}));
+  bench.scheduler.remove(*bench.sequences[1]);
+  EXPECT_EQ(bench.blocks.num_free(), 6);
 }
 
 }  // namespace

@@ -157,6 +157,7 @@ class ScriptedEngine final : public Engine {
     if (reason == FinishReason::kError) output.error = "the device is lost";
     output.num_prompt_tokens = static_cast<int64_t>(running.request.prompt_ids.size());
     output.num_output_tokens = running.num_output;
+    output.num_cached_tokens = 1;
     output.timings = {0.001, running.num_output > 0 ? 0.002 : 0, 0.003};
     return output;
   }
