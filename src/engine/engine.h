@@ -18,6 +18,9 @@ struct EngineOptions {
   int64_t max_num_batched_tokens = 512;  ///< tokens computed in one step
   int64_t block_size = 16;               ///< tokens in a block of the KV cache
   int64_t kv_cache_bytes = 0;  ///< 0: room for max_num_seqs full contexts, within free memory
+  /// With kv_cache_bytes = 0: no more than so many bytes, or than one full context if that is more.
+  /// A process that lives long writes to all of its cache when prefixes are kept. 0: no such limit.
+  int64_t max_kv_cache_bytes = 0;
   /// Blocks whose tokens were computed before are used again; results do not change.
   bool enable_prefix_caching = true;
   SchedulingPolicy scheduling_policy = SchedulingPolicy::kFcfs;

@@ -20,8 +20,17 @@ Result<void> check_options(const ModelConfig& config, const EngineOptions& o) {
   ERNIE_TRY_VOID(check_range("max-num-batched-tokens", o.max_num_batched_tokens, o.max_num_seqs,
                              kMaxBatchedTokens));
   ERNIE_TRY_VOID(check_range("block-size", o.block_size, 1, kMaxBlockSize));
-  return check_range("kv-cache-memory-bytes", o.kv_cache_bytes, 0,
-                     std::numeric_limits<int64_t>::max());
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  ERNIE_TRY_VOID(check_range("max-kv-cache-bytes", o.max_kv_cache_bytes, 0, kMost));
+  return check_range("kv-cache-memory-bytes", o.kv_cache_bytes, 0, kMost);
+}
+
+/// Blocks of a cache whose size was left to us.
+int64_t num_blocks_wanted(const EngineOptions& options, int64_t blocks_per_context,
+                          int64_t block_bytes) {
+  const int64_t all = options.max_num_seqs * blocks_per_context;
+  if (options.max_kv_cache_bytes == 0) return all;
+  return std::min(all, std::max(blocks_per_context, options.max_kv_cache_bytes / block_bytes));
 }
 
 }  // namespace
@@ -57,9 +66,10 @@ Result<KvCacheShape> plan_kv_cache(const ModelConfig& config, const ModelShape& 
   }
   const int64_t blocks_per_context =
       (options.max_model_len + options.block_size - 1) / options.block_size;
-  shape.num_blocks = options.kv_cache_bytes != 0
-                         ? most_blocks
-                         : std::min(most_blocks, options.max_num_seqs * blocks_per_context);
+  shape.num_blocks =
+      options.kv_cache_bytes != 0
+          ? most_blocks
+          : std::min(most_blocks, num_blocks_wanted(options, blocks_per_context, block_bytes));
   options.kv_cache_bytes = shape.num_blocks * block_bytes;
   return shape;
 }

@@ -39,6 +39,22 @@ TEST_F(KvPlan, TakesNoMoreThanAllSequencesCanUse) {
   EXPECT_EQ(shape->num_blocks, 3 * 7);
 }
 
+TEST_F(KvPlan, ALimitLeavesRoomForOneContext) {
+  const auto num_blocks = [&](int64_t max_bytes, uint64_t free_bytes) {
+    EngineOptions options{.max_model_len = 1600, .max_num_seqs = 8};
+    options.max_kv_cache_bytes = max_bytes;
+    const auto shape =
+        plan_kv_cache(config_, shape_of(config_, {}), *backend_, free_bytes, options);
+    EXPECT_EQ(options.kv_cache_bytes, shape->num_blocks * 917'504);
+    return shape->num_blocks;
+  };
+  EXPECT_EQ(num_blocks(0, 100 * kGiB), 8 * 100);
+  EXPECT_EQ(num_blocks(100 << 20, 100 * kGiB), 114) << "100 MiB in blocks of 917,504 bytes";
+  EXPECT_EQ(num_blocks(1, 100 * kGiB), 100) << "one context";
+  EXPECT_EQ(num_blocks(int64_t{1} << 40, 100 * kGiB), 8 * 100) << "no more than without";
+  EXPECT_EQ(num_blocks(200 << 20, 110 * 917'504), 110) << "no more than is free";
+}
+
 TEST_F(KvPlan, SaysWhatDoesNotFit) {
   options_.max_model_len = 131072;
   const auto shape = plan_kv_cache(config_, shape_of(config_, {}), *backend_, 1 * kGiB, options_);
@@ -101,6 +117,7 @@ TEST_F(KvPlan, RefusesOptionsOutOfRange) {
   EXPECT_TRUE(refused([](EngineOptions& o) { o.max_num_batched_tokens = o.max_num_seqs - 1; }));
   EXPECT_TRUE(refused([](EngineOptions& o) { o.block_size = 0; }));
   EXPECT_TRUE(refused([](EngineOptions& o) { o.kv_cache_bytes = -1; }));
+  EXPECT_TRUE(refused([](EngineOptions& o) { o.max_kv_cache_bytes = -1; }));
   EXPECT_TRUE(refused([](EngineOptions& o) { o.kv_cache_bytes = 57344; }));  // less than one block
   EXPECT_FALSE(refused([](EngineOptions&) {}));
 }
