@@ -1,5 +1,7 @@
 #include "engine/engine_loop.h"
 
+#include <algorithm>
+#include <limits>
 #include <new>
 #include <system_error>
 
@@ -14,6 +16,11 @@ size_t queue_capacity(const Engine& engine, const EngineLoopOptions& options) {
   const int64_t num_seqs = engine.options().max_num_seqs;
   const int64_t queued = options.max_queued_requests;
   return static_cast<size_t>(num_seqs + (queued > 0 ? queued : kQueuedPerSequence * num_seqs));
+}
+
+int64_t queue_tokens(const Engine& engine, const EngineLoopOptions& options) {
+  if (options.max_queued_tokens == 0) return std::numeric_limits<int64_t>::max();
+  return std::max(options.max_queued_tokens, engine.options().max_model_len);
 }
 
 std::shared_ptr<const Error> shared_error(ErrorCode code, std::string message) {
@@ -35,7 +42,8 @@ EngineLoop::EngineLoop(std::unique_ptr<Engine> engine, EngineLoopOptions options
       limits_(engine_->limits()),
       shutting_down_(shared_error(ErrorCode::kShuttingDown, "the engine is shutting down")),
       out_of_memory_(shared_error(ErrorCode::kOutOfMemory, "out of memory in the engine's thread")),
-      queue_(std::make_shared<RequestQueue>(queue_capacity(*engine_, options_))) {}
+      queue_(std::make_shared<RequestQueue>(queue_capacity(*engine_, options_),
+                                            queue_tokens(*engine_, options_))) {}
 
 Result<void> EngineLoop::start() {
   try {

@@ -25,6 +25,10 @@ struct EngineLoopOptions {
   /// Requests that may be unfinished beyond the max_num_seqs computed at once. 0: four for each of
   /// these.
   int64_t max_queued_requests = 0;
+  /// Prompt tokens that unfinished requests may have together: a bound of the memory and of the
+  /// time that the last of them waits. One request of max_model_len tokens is always within. 0: so
+  /// many that only max_queued_requests counts.
+  int64_t max_queued_tokens = 0;
   /// Called on the engine's thread after each step, before its updates can be read: who has read an
   /// update may look at what this wrote. May call the loop, but not drain() or stop().
   std::function<void(const StepRecord&)> on_step;
@@ -61,7 +65,8 @@ class EngineLoop {
   const EngineOptions& options() const { return engine_->options(); }
   const EngineLimits& limits() const { return limits_; }
 
-  /// Queues a request. Error: what check_request() says; kQueueFull; kShuttingDown after drain() or
+  /// Queues a request. Error: what check_request() says; kQueueFull, also for too many
+  /// prompt tokens; kShuttingDown after drain() or
   /// stop(); that of health().
   Result<TokenStream> submit(GenerationRequest request, Delivery delivery = {});
   /// The same for several at once: all begin in the same step, as far as there is room in it, or

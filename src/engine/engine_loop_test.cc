@@ -74,6 +74,37 @@ TEST(EngineLoop, RequestsAreCheckedBeforeTheyAreQueued) {
   gate.open();
 }
 
+TEST(EngineLoop, PromptsInTheQueueAreBounded) {
+  Gate gate;
+  Script script{.max_num_seqs = 2, .max_model_len = 100, .gate = &gate};
+  const auto loop = make_loop(script, {.max_queued_requests = 10, .max_queued_tokens = 200});
+  const auto with_prompt = [](size_t length) {
+    GenerationRequest request = request_of(1, 1);
+    request.prompt_ids.assign(length, 1);
+    return request;
+  };
+  TokenStream first = loop->submit(with_prompt(99)).value();
+  const auto both = loop->submit_all({with_prompt(51), with_prompt(51)});
+  ASSERT_FALSE(both) << "or none";
+  EXPECT_EQ(both.error().code, ErrorCode::kQueueFull);
+  EXPECT_EQ(both.error().message,
+            "prompts of 99 tokens are unfinished and 102 more came, expected at most 200");
+  TokenStream second = loop->submit(with_prompt(99)).value();
+  EXPECT_EQ(loop->submit(with_prompt(3)).error().code, ErrorCode::kQueueFull);
+  gate.open();
+  read_all(first);
+  read_all(second);
+  EXPECT_TRUE(loop->submit_all({with_prompt(99), with_prompt(99)})) << "what has ended is free";
+}
+
+TEST(EngineLoop, OneRequestIsWithinTheTokensOfTheQueue) {
+  Script script{.max_model_len = 100};
+  const auto loop = make_loop(script, {.max_queued_tokens = 1});
+  GenerationRequest request = request_of(1, 1);
+  request.prompt_ids.assign(99, 1);
+  EXPECT_TRUE(loop->submit(request));
+}
+
 TEST(EngineLoop, TheQueueIsBounded) {
   Gate gate;
   Script script{.max_num_seqs = 2, .gate = &gate};

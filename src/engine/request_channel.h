@@ -20,6 +20,7 @@ class RequestChannel {
   /// Given by the queue, before another thread knows of the channel.
   void set_id(RequestId id) { id_ = id; }
   RequestId id() const { return id_; }
+  int64_t num_prompt_tokens() const { return num_prompt_tokens_; }
 
   // The engine's side.
 

@@ -5,17 +5,16 @@ namespace ernie {
 Result<void> RequestQueue::push(const std::vector<ChannelPtr>& channels) {
   // The nodes are made before the lock: under it nothing can fail once one of them is in.
   std::map<RequestId, Entry> arriving;
+  int64_t num_tokens = 0;
   for (const ChannelPtr& channel : channels) {
+    num_tokens += channel->num_prompt_tokens();
     arriving.emplace_hint(arriving.end(), arriving.size(), Entry{channel});
   }
   {
     const std::lock_guard lock(mutex_);
     if (closed_by_ != nullptr) return *closed_by_;
-    if (unfinished_.size() + arriving.size() > capacity_) {
-      return make_error(ErrorCode::kQueueFull,
-                        "{} requests are unfinished and {} more came, expected at most {}",
-                        unfinished_.size(), arriving.size(), capacity_);
-    }
+    ERNIE_TRY_VOID(check_room(arriving.size(), num_tokens));
+    num_tokens_ += num_tokens;
     while (!arriving.empty()) {
       auto node = arriving.extract(arriving.begin());
       node.key() = ++last_id_;
@@ -24,6 +23,20 @@ Result<void> RequestQueue::push(const std::vector<ChannelPtr>& channels) {
     }
   }
   has_work_.notify_one();
+  return {};
+}
+
+Result<void> RequestQueue::check_room(size_t num_requests, int64_t num_tokens) const {
+  if (unfinished_.size() + num_requests > capacity_) {
+    return make_error(ErrorCode::kQueueFull,
+                      "{} requests are unfinished and {} more came, expected at most {}",
+                      unfinished_.size(), num_requests, capacity_);
+  }
+  if (num_tokens > max_tokens_ - num_tokens_) {
+    return make_error(ErrorCode::kQueueFull,
+                      "prompts of {} tokens are unfinished and {} more came, expected at most {}",
+                      num_tokens_, num_tokens, max_tokens_);
+  }
   return {};
 }
 
@@ -83,13 +96,19 @@ void RequestQueue::stop() {
 
 void RequestQueue::remove(std::span<const RequestId> ended) noexcept {
   const std::lock_guard lock(mutex_);
-  for (const RequestId id : ended) unfinished_.erase(id);
+  for (const RequestId id : ended) {
+    const auto found = unfinished_.find(id);
+    if (found == unfinished_.end()) continue;
+    num_tokens_ -= found->second.channel->num_prompt_tokens();
+    unfinished_.erase(found);
+  }
   if (unfinished_.empty()) has_emptied_.notify_all();
 }
 
 std::map<RequestId, RequestQueue::Entry> RequestQueue::take_all() noexcept {
   const std::lock_guard lock(mutex_);
   has_emptied_.notify_all();
+  num_tokens_ = 0;
   return std::exchange(unfinished_, {});
 }
 

@@ -20,8 +20,9 @@ class RequestQueue {
  public:
   using ChannelPtr = std::shared_ptr<RequestChannel>;
 
-  /// capacity: requests that may be unfinished at a time.
-  explicit RequestQueue(size_t capacity) : capacity_(capacity) {}
+  /// Requests that may be unfinished at a time, and the tokens of their prompts.
+  RequestQueue(size_t capacity, int64_t max_tokens)
+      : capacity_(capacity), max_tokens_(max_tokens) {}
 
   /// Takes all in, in their order, and gives them ids; or none: kQueueFull, or why it is closed.
   Result<void> push(const std::vector<ChannelPtr>& channels);
@@ -56,10 +57,14 @@ class RequestQueue {
   std::map<RequestId, Entry> take_all() noexcept;
 
  private:
+  Result<void> check_room(size_t num_requests, int64_t num_tokens) const;
+
   const size_t capacity_;
+  const int64_t max_tokens_;
   mutable std::mutex mutex_;  // of all below
   std::condition_variable has_work_, has_emptied_;
   std::map<RequestId, Entry> unfinished_;
+  int64_t num_tokens_ = 0;  // of the unfinished
   RequestId last_id_ = 0, last_taken_ = 0;
   bool has_cancelled_ = false, is_stopped_ = false;
   std::shared_ptr<const Error> closed_by_;

@@ -57,6 +57,7 @@ class Gate {
 /// What a test wants of a ScriptedEngine and sees of it. Outlives it.
 struct Script {
   int64_t max_num_seqs = 4;
+  int64_t max_model_len = 1 << 20;
   int64_t lost_at_step = -1;  ///< from this step on the device is lost
   int64_t memory_out_at_step = -1;
   bool refuses_requests = false;
@@ -71,7 +72,7 @@ class ScriptedEngine final : public Engine {
  public:
   static constexpr TokenId kVocabSize = 1 << 30;
   explicit ScriptedEngine(Script& script) : script_(script) {
-    options_.max_model_len = 1 << 20;
+    options_.max_model_len = script.max_model_len;
     options_.max_num_seqs = script.max_num_seqs;
     config_.vocab_size = kVocabSize;
     ++script_.num_engines;
