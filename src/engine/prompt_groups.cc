@@ -59,4 +59,12 @@ bool PromptGroups::drop_blocks() {
   return true;
 }
 
+std::vector<BlockId> PromptGroups::kept_blocks() const {
+  std::vector<BlockId> blocks;
+  for (const PromptGroup* group : keeping_) {
+    blocks.insert(blocks.end(), group->blocks->blocks().begin(), group->blocks->blocks().end());
+  }
+  return blocks;
+}
+
 }  // namespace ernie

@@ -34,7 +34,8 @@ class PromptGroups {
   void keep_blocks(PromptGroup& group, const Sequence& sequence);
   /// Gives up blocks that one of the groups keeps. False if none does.
   bool drop_blocks();
-  bool empty() const { return groups_.empty(); }
+  /// Each as often as it is kept.
+  std::vector<BlockId> kept_blocks() const;
 
  private:
   std::unordered_multimap<size_t, PromptGroup> groups_;

@@ -62,6 +62,9 @@ class Scheduler {
   int64_t num_running() const { return static_cast<int64_t>(running_.size()); }
   int64_t num_waiting() const { return waiting_.size() + num_held_; }
   const SchedulerCounters& counters() const { return counters_; }
+  /// Blocks that are kept for sequences with a prompt that was computed already, each as often as
+  /// it is kept.
+  std::vector<BlockId> kept_blocks() const { return groups_.kept_blocks(); }
 
  private:
   using Place = SchedulingState::Place;

@@ -34,6 +34,15 @@ class PrefixCache {
   /// `block` holds them from now on: no other does, and it holds nothing else.
   Prefix insert(Prefix before, std::span<const int32_t> tokens, BlockId block);
   bool holds(BlockId block) const { return prefixes_.get()[index(block)] != kEmpty; }
+  /// What a block that is held holds.
+  struct Text {
+    BlockId block;
+    Prefix before, prefix;            ///< without and with the block
+    std::span<const int32_t> tokens;  ///< valid until the block is forgotten
+  };
+  Text text_of(BlockId block) const {
+    return {block, before_[index(block)], prefixes_.get()[index(block)], tokens_of(block)};
+  }
   /// A block that is held; it will be written over.
   void forget(BlockId block);
 
