@@ -68,6 +68,21 @@ void Backend::rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& tab
   if (!is_empty(qkv)) do_rope(qkv, layout, table);
 }
 
+void Backend::copy_kv(KvCache& cache, std::span<const KvCopy> copies) {
+  const int64_t block_size = cache.shape().block_size;
+  const auto is_in_a_block = [&](int64_t begin, int64_t count) {
+    return 0 <= begin && begin + count <= cache.shape().num_blocks * block_size &&
+           begin / block_size == (begin + count - 1) / block_size;
+  };
+  for (const KvCopy& copy : copies) {
+    ERNIE_CHECK(copy.count > 0 && is_in_a_block(copy.from, copy.count) &&
+                    is_in_a_block(copy.to, copy.count),
+                "slots {} to {}, {} of them, in blocks of {}", copy.from, copy.to, copy.count,
+                block_size);
+  }
+  if (!copies.empty()) do_copy_kv(cache, copies);
+}
+
 void Backend::store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
                        KvCache& cache, int64_t layer) {
   expect("qkv", qkv, activation_dtype(), {qkv.dim(0), layout.row_size()});

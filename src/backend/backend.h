@@ -60,6 +60,9 @@ class Backend {
   virtual Result<std::unique_ptr<KvCache>> allocate_kv_cache(const KvCacheShape& shape) = 0;
   /// Bytes of cache per token of context, all layers, for sizing.
   virtual size_t kv_bytes_per_token(const KvCacheShape& shape) const = 0;
+  /// Copies keys and values of all layers, bit for bit, not within a step. No slot is written
+  /// twice, or read and written.
+  void copy_kv(KvCache& cache, std::span<const KvCopy> copies);
 
   // ---- Weights as they are stored in, an operand of the device out ----------------------------
   // The format that they are prepared in was chosen, for each use, when the backend was made.
@@ -164,6 +167,7 @@ class Backend {
 
  protected:
   // Arguments as above, checked; no output is empty.
+  virtual void do_copy_kv(KvCache& cache, std::span<const KvCopy> copies) = 0;
   virtual void do_embed(const Tensor& token_ids, const Operand& table, int64_t first_row,
                         const Tensor& out) = 0;
   virtual void do_rms_norm(const Tensor& x, const Operand& weight, float eps,

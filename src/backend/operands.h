@@ -97,6 +97,11 @@ struct KvCacheShape {
   int64_t head_dim = 0;
 };
 
+/// Slots [from, from + count) and [to, to + count). Each of the two lies in one block.
+struct KvCopy {
+  int32_t from = 0, to = 0, count = 0;
+};
+
 /// Keys (after RoPE) and values of all layers in blocks of block_size tokens. The layout inside is
 /// the backend's own; the rest of the program names a token's place by its slot, block_id *
 /// block_size + offset, and a sequence's blocks by its block table.

@@ -229,6 +229,38 @@ TEST_P(Operations, AttentionOverScatteredBlocks) {
   }
 }
 
+// A context whose parts were copied from elsewhere is read as if it had been stored there.
+TEST_P(Operations, CopiedKeysAndValuesAreTheSameBits) {
+  const QkvLayout layout{4, 2, 16};
+  constexpr int64_t kTokens = 7, kBlock = 4;
+  const Buffer rows({kTokens, layout.row_size()}, 9), query_start({0, kTokens}),
+      context_lens({static_cast<int32_t>(kTokens)});
+  // Block 5 and three slots of block 2; copied to block 1, and to block 3.
+  const Buffer stored(std::vector<int32_t>{20, 21, 22, 23, 8, 9, 10});
+  const std::vector<KvCopy> copies{{20, 4, 4}, {8, 12, 2}, {10, 14, 1}};
+  const Buffer from({5, 2}, Shape{1, 2}), to({1, 3}, Shape{1, 2});
+  for (Backend* backend : {cpu_.get(), oracle_.get()}) {
+    const auto cache = backend->allocate_kv_cache({2, 6, kBlock, 2, 16}).value();
+    for (int64_t layer = 0; layer < 2; ++layer) {
+      backend->store_kv(rows.tensor(), layout, stored.tensor(), *cache, layer);
+    }
+    backend->copy_kv(*cache, copies);
+    for (int64_t layer = 0; layer < 2; ++layer) {
+      const Buffer want = Buffer::output({kTokens, layout.q_size()}),
+                   got = Buffer::output({kTokens, layout.q_size()});
+      const auto attend = [&](const Buffer& table, const Buffer& out) {
+        backend->attention(rows.tensor(), layout, *cache, layer,
+                           {query_start.tensor(), context_lens.tensor(), table.tensor(), kTokens},
+                           out.tensor());
+      };
+      attend(from, want);
+      attend(to, got);
+      EXPECT_TRUE(std::ranges::equal(want.floats(), got.floats())) << "layer " << layer;
+      EXPECT_NE(got.floats()[0], 0);
+    }
+  }
+}
+
 TEST_P(Operations, RouteChoosesByBiasedAndWeighsByUnbiasedProbability) {
   constexpr int64_t kTokens = 200, kExperts = 64, kChosen = 6;
   const Buffer logits({kTokens, kExperts}, 11, 2.0f), bias({kExperts}, 12, 0.02f);

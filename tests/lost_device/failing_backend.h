@@ -111,6 +111,9 @@ class FailingBackend : public Backend {
   void do_rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) override {
     real_->rope(qkv, layout, table);
   }
+  void do_copy_kv(KvCache& cache, std::span<const KvCopy> copies) override {
+    real_->copy_kv(cache, copies);
+  }
   void do_store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
                    KvCache& cache, int64_t layer) override {
     real_->store_kv(qkv, layout, slot_mapping, cache, layer);

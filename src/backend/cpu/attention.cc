@@ -31,6 +31,23 @@ void store_kv_as(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_
   }
 }
 
+template <typename T>
+void copy_kv_as(const CpuKvCache& cache, const KvCopy& copy) {
+  const KvCacheShape& shape = cache.shape();
+  const int64_t from = copy.from / shape.block_size, to = copy.to / shape.block_size;
+  const int64_t from_offset = copy.from % shape.block_size * shape.head_dim;
+  const int64_t to_offset = copy.to % shape.block_size * shape.head_dim;
+  const int64_t count = copy.count * shape.head_dim;
+  for (int64_t layer = 0; layer < shape.num_layers; ++layer) {
+    for (int64_t h = 0; h < shape.num_kv_heads; ++h) {
+      std::copy_n(cache.keys<T>(layer, from, h) + from_offset, count,
+                  cache.keys<T>(layer, to, h) + to_offset);
+      std::copy_n(cache.values<T>(layer, from, h) + from_offset, count,
+                  cache.values<T>(layer, to, h) + to_offset);
+    }
+  }
+}
+
 // The element type of the cache picks the kernel.
 auto matmul_kernel(const Kernels& kernels, const float*) { return kernels.matmul_f32; }
 auto matmul_kernel(const Kernels& kernels, const uint16_t*) { return kernels.matmul_bf16; }
@@ -100,6 +117,16 @@ void store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_map
     store_kv_as<uint16_t>(qkv, layout, slot_mapping, cache, layer);
   } else {
     store_kv_as<float>(qkv, layout, slot_mapping, cache, layer);
+  }
+}
+
+void copy_kv(const CpuKvCache& cache, std::span<const KvCopy> copies) {
+  for (const KvCopy& copy : copies) {
+    if (cache.dtype() == DType::kBF16) {
+      copy_kv_as<uint16_t>(cache, copy);
+    } else {
+      copy_kv_as<float>(cache, copy);
+    }
   }
 }
 

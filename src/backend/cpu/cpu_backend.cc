@@ -133,6 +133,9 @@ class CpuBackend final : public Backend {
   void do_rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) override {
     cpu::rope(context_, qkv, layout, table);
   }
+  void do_copy_kv(KvCache& cache, std::span<const KvCopy> copies) override {
+    cpu::copy_kv(static_cast<const CpuKvCache&>(cache), copies);
+  }
   void do_store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
                    KvCache& cache, int64_t layer) override {
     cpu::store_kv(qkv, layout, slot_mapping, static_cast<const CpuKvCache&>(cache), layer);

@@ -73,6 +73,7 @@ void attention(CpuContext& context, const Tensor& qkv, const QkvLayout& layout,
                const Tensor& out);
 void store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
               const CpuKvCache& cache, int64_t layer);
+void copy_kv(const CpuKvCache& cache, std::span<const KvCopy> copies);
 void rope_table(const Tensor& positions, double theta, const Tensor& table);
 void rope(CpuContext& context, const Tensor& qkv, const QkvLayout& layout, const Tensor& table);
 void route(CpuContext& context, const Tensor& logits, const float* bias, float norm_min,

@@ -40,6 +40,24 @@ void attend(std::span<const double> query, const ReferenceKvCache& cache, int64_
 
 }  // namespace
 
+void ReferenceBackend::do_copy_kv(KvCache& kv, std::span<const KvCopy> copies) {
+  const ReferenceKvCache& cache = static_cast<const ReferenceKvCache&>(kv);
+  const KvCacheShape& shape = cache.shape();
+  const auto copy_row = [](const Tensor& from, const Tensor& to) {
+    std::memcpy(to.data, from.data, to.num_bytes());
+  };
+  for (const KvCopy& copy : copies) {
+    for (int64_t i = 0; i < copy.count; ++i) {
+      for (int64_t layer = 0; layer < shape.num_layers; ++layer) {
+        for (int64_t h = 0; h < shape.num_kv_heads; ++h) {
+          copy_row(cache.key(layer, copy.from + i, h), cache.key(layer, copy.to + i, h));
+          copy_row(cache.value(layer, copy.from + i, h), cache.value(layer, copy.to + i, h));
+        }
+      }
+    }
+  }
+}
+
 void ReferenceBackend::do_store_kv(const Tensor& qkv, const QkvLayout& layout,
                                    const Tensor& slot_mapping, KvCache& kv, int64_t layer) {
   const ReferenceKvCache& cache = static_cast<const ReferenceKvCache&>(kv);

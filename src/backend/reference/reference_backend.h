@@ -51,6 +51,7 @@ class ReferenceBackend final : public Backend {
   void do_linear(const Tensor& x, const Operand& weight, const Tensor& out) override;
   void do_rope_table(const Tensor& positions, double theta, const Tensor& table) override;
   void do_rope(const Tensor& qkv, const QkvLayout& layout, const Tensor& table) override;
+  void do_copy_kv(KvCache& cache, std::span<const KvCopy> copies) override;
   void do_store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
                    KvCache& cache, int64_t layer) override;
   void do_attention(const Tensor& qkv, const QkvLayout& layout, const KvCache& cache, int64_t layer,

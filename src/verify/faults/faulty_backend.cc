@@ -35,6 +35,16 @@ struct KeptKvCache final : KvCache {
     keys.assign(static_cast<size_t>(shape.num_layers), Values(per_layer));
     values = keys;
   }
+  void copy(std::span<const KvCopy> copies) {
+    const int64_t size = shape().num_kv_heads * shape().head_dim;
+    for (std::vector<Values>* all : {&keys, &values}) {
+      for (Values& layer : *all) {
+        for (const KvCopy& c : copies) {
+          std::copy_n(layer.begin() + c.from * size, c.count * size, layer.begin() + c.to * size);
+        }
+      }
+    }
+  }
   std::unique_ptr<KvCache> real;
   std::vector<Values> keys, values;  // by layer
 };
@@ -133,6 +143,10 @@ class FaultyBackend final : public Backend {
       ERNIE_TRY(const Values angles, download(*real_, table));
       return write(qkv, host::rope(std::move(rows), layout, angles, mode(qkv)));
     });
+  }
+  void do_copy_kv(KvCache& cache, std::span<const KvCopy> copies) override {
+    kept(cache).copy(copies);
+    real_->copy_kv(*kept(cache).real, copies);
   }
   void do_store_kv(const Tensor& qkv, const QkvLayout& layout, const Tensor& slot_mapping,
                    KvCache& cache, int64_t layer) override {
