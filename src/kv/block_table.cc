@@ -12,7 +12,9 @@ BlockTable::BlockTable(BlockTable&& other) noexcept
       block_size_(other.block_size_),
       blocks_(std::exchange(other.blocks_, {})),
       num_known_(std::exchange(other.num_known_, 0)),
-      known_(std::exchange(other.known_, PrefixCache::kEmpty)) {}
+      known_(std::exchange(other.known_, PrefixCache::kEmpty)),
+      copied_block_(std::exchange(other.copied_block_, std::nullopt)),
+      num_copied_(other.num_copied_) {}
 
 int64_t BlockTable::take_known(std::span<const int32_t> tokens, int64_t most) {
   PrefixCache* prefixes = allocator_->prefixes();
@@ -29,7 +31,40 @@ int64_t BlockTable::take_known(std::span<const int32_t> tokens, int64_t most) {
   return num_known_ * block_size_;
 }
 
+int64_t BlockTable::take_part(std::span<const int32_t> tokens, int64_t most) {
+  PrefixCache* prefixes = allocator_->prefixes();
+  const int64_t num_known = num_known_ * block_size_;
+  if (prefixes == nullptr || most <= num_known) return 0;
+  const int64_t count = std::min(most - num_known, block_size_ - 1);
+  const auto part = prefixes->find_part(
+      known_, tokens.subspan(static_cast<size_t>(num_known), static_cast<size_t>(count)));
+  if (!part) return 0;
+  // First, so that it is not the one that is allocated.
+  allocator_->add_reference(part->block);
+  const std::optional<BlockId> own = allocator_->allocate();
+  if (!own) {
+    allocator_->release(part->block);
+    return 0;
+  }
+  blocks_.push_back(*own);
+  copied_block_ = part->block;
+  num_copied_ = part->num_tokens;
+  return num_copied_;
+}
+
+std::optional<SlotCopy> BlockTable::copy() const {
+  if (!copied_block_) return std::nullopt;
+  return SlotCopy{static_cast<int32_t>(*copied_block_ * block_size_),
+                  slot(num_known_ * block_size_), static_cast<int32_t>(num_copied_)};
+}
+
+void BlockTable::release_copied() {
+  if (copied_block_) allocator_->release(*copied_block_);
+  copied_block_.reset();
+}
+
 void BlockTable::make_known(std::span<const int32_t> tokens, int64_t num_computed) {
+  release_copied();
   PrefixCache* prefixes = allocator_->prefixes();
   if (prefixes == nullptr) return;
   while ((num_known_ + 1) * block_size_ <= num_computed) {
@@ -75,6 +110,7 @@ bool BlockTable::reserve(int64_t num_tokens) {
 }
 
 void BlockTable::clear() {
+  release_copied();
   // The last first: a block is of no use to others without those before it.
   for (; !blocks_.empty(); blocks_.pop_back()) allocator_->release(blocks_.back());
   num_known_ = 0;

@@ -1,12 +1,18 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "kv/block_allocator.h"
 
 namespace ernie {
+
+/// Slots that are to be copied: [from, from + count) to [to, to + count), each within a block.
+struct SlotCopy {
+  int32_t from = 0, to = 0, count = 0;
+};
 
 /// The blocks that hold one sequence's keys and values, in context order. Gives them back at its
 /// end.
@@ -24,6 +30,15 @@ class BlockTable {
   /// Shares the known blocks with which `tokens` begin, of at most `most` tokens. The table must be
   /// empty. Returns the number of tokens in them; 0 without a PrefixCache.
   int64_t take_known(std::span<const int32_t> tokens, int64_t most);
+  /// Behind known blocks: a block of its own for the beginning of a known one, as far as it agrees
+  /// with what follows in the first `most` of `tokens`. Returns the number of tokens, whose slots
+  /// copy() tells; 0 if there are none, or no free block. The known block stays until make_known()
+  /// or clear().
+  int64_t take_part(std::span<const int32_t> tokens, int64_t most);
+  /// What the last take_part() wants copied before the sequence is computed.
+  std::optional<SlotCopy> copy() const;
+  /// The block that copy() is from.
+  std::optional<BlockId> copied_block() const { return copied_block_; }
   /// The first num_computed of `tokens` are stored: makes the full blocks of them known to others.
   void make_known(std::span<const int32_t> tokens, int64_t num_computed);
 
@@ -50,6 +65,7 @@ class BlockTable {
   int32_t slot(int64_t token_index) const;
 
  private:
+  void release_copied();
   std::span<const int32_t> block_of(std::span<const int32_t> tokens, int64_t block_index) const;
 
   BlockAllocator* allocator_;
@@ -58,6 +74,8 @@ class BlockTable {
   // The text of the first blocks, as far as others can find it.
   int64_t num_known_ = 0;  // blocks
   PrefixCache::Prefix known_ = PrefixCache::kEmpty;
+  std::optional<BlockId> copied_block_;  // referred to while it is copied from
+  int64_t num_copied_ = 0;               // slots of it, to those of the last block
 };
 
 }  // namespace ernie

@@ -91,6 +91,34 @@ TEST(BlockTable, SharesTheFullBlocksOfAnotherTable) {
   EXPECT_EQ(allocator.num_free(), 7);
 }
 
+TEST(BlockTable, CopiesTheBeginningOfAKnownBlock) {
+  PrefixCache prefixes(8, 4);
+  BlockAllocator allocator(8, &prefixes);
+  const std::vector<int32_t> tokens{1, 2, 3, 4, 5, 6, 7, 8}, other{1, 2, 3, 4, 5, 6, 9, 9};
+  BlockTable first(allocator, 4), second(allocator, 4);
+  ASSERT_TRUE(first.reserve(8));
+  first.make_known(tokens, 8);
+  ASSERT_EQ(second.take_known(other, 7), 4);
+  EXPECT_FALSE(second.copy());
+  EXPECT_EQ(second.take_part(other, 5), 1) << "no more than asked for";
+  second.clear();
+  second.take_known(other, 7);
+  EXPECT_EQ(second.take_part(other, 7), 2);
+  const SlotCopy copy = second.copy().value();
+  EXPECT_EQ(copy.from, first.blocks()[1] * 4);
+  EXPECT_EQ(copy.to, second.blocks()[1] * 4);
+  EXPECT_EQ(copy.count, 2);
+  EXPECT_NE(first.blocks()[1], second.blocks()[1]);
+  first.clear();
+  EXPECT_EQ(allocator.ref_count(copy.from / 4), 1) << "it is still to be copied";
+  second.make_known(other, 8);
+  EXPECT_EQ(allocator.ref_count(copy.from / 4), 0);
+  EXPECT_FALSE(second.copy());
+  second.clear();
+  EXPECT_EQ(allocator.num_free(), 8);
+  EXPECT_EQ(second.take_known(other, 8), 8) << "known by itself";
+}
+
 TEST(BlockTable, OfTwoWhoComputedTheSameOneIsKnown) {
   PrefixCache prefixes(8, 1);
   BlockAllocator allocator(8, &prefixes);

@@ -31,6 +31,15 @@ class PrefixCache {
   /// The block that holds `tokens` behind `before`; nothing if none does. tokens: block_size of
   /// them, here and below.
   std::optional<Known> find(Prefix before, std::span<const int32_t> tokens) const;
+  /// The beginning of a block.
+  struct Part {
+    BlockId block;
+    int64_t num_tokens;  ///< > 0
+  };
+  /// A block behind `before` that begins as `tokens`, fewer than block_size of them, do. The
+  /// longest such part of those examined: the kCandidates that were inserted last with the first of
+  /// `tokens`.
+  std::optional<Part> find_part(Prefix before, std::span<const int32_t> tokens) const;
   /// `block` holds them from now on: no other does, and it holds nothing else.
   Prefix insert(Prefix before, std::span<const int32_t> tokens, BlockId block);
   bool holds(BlockId block) const { return prefixes_.get()[index(block)] != kEmpty; }
@@ -48,6 +57,8 @@ class PrefixCache {
 
  private:
   static size_t index(BlockId block) { return static_cast<size_t>(block); }
+  static constexpr int kCandidates = 8;
+  BlockId& first_candidate(Prefix before, int32_t token) const;
   BlockId& first_in_bucket(Prefix before, std::span<const int32_t> tokens) const;
   std::span<int32_t> tokens_of(BlockId block) const;
 
@@ -68,6 +79,9 @@ class PrefixCache {
   Zeroed<Prefix> prefixes_;           // by block; kEmpty: not held
   std::unique_ptr<BlockId[]> next_;   // by block that is held: the next one in its bucket, likewise
   std::unique_ptr<Prefix[]> before_;  // by block that is held
+  // The same blocks by what stands before them and their first token, newest first.
+  Zeroed<BlockId> candidate_buckets_;
+  std::unique_ptr<BlockId[]> next_candidate_, previous_candidate_;
   std::unique_ptr<int32_t[]> tokens_;  // [num_blocks, block_size]
 };
 

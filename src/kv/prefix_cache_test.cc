@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
@@ -41,6 +42,27 @@ TEST(PrefixCache, WhatIsForgottenTakesWhatFollowsWithIt) {
   EXPECT_FALSE(cache.holds(1));
 }
 
+TEST(PrefixCache, FindsTheLongestBeginningOfABlock) {
+  PrefixCache cache(8, 4);
+  const auto first = cache.insert(PrefixCache::kEmpty, Tokens{1, 2, 3, 4}, 0);
+  cache.insert(first, Tokens{5, 6, 7, 8}, 1);
+  cache.insert(first, Tokens{5, 6, 9, 9}, 2);
+  cache.insert(first, Tokens{6, 6, 6, 6}, 3);
+  cache.insert(PrefixCache::kEmpty, Tokens{5, 6, 7, 7}, 4);
+  const auto part = cache.find_part(first, Tokens{5, 6, 7});
+  ASSERT_TRUE(part);
+  EXPECT_EQ(part->block, 1);
+  EXPECT_EQ(part->num_tokens, 3);
+  EXPECT_EQ(cache.find_part(first, Tokens{5, 6, 9})->block, 2);
+  EXPECT_EQ(cache.find_part(first, Tokens{5, 1, 7})->num_tokens, 1);
+  EXPECT_FALSE(cache.find_part(first, Tokens{7, 5}));
+  EXPECT_FALSE(cache.find_part(first, Tokens{}));
+  cache.forget(1);
+  EXPECT_EQ(cache.find_part(first, Tokens{5, 6, 7})->num_tokens, 2);
+  cache.forget(2);
+  EXPECT_FALSE(cache.find_part(first, Tokens{5, 6, 7}));
+}
+
 // Random operations beside a plain map; with so few buckets every chain is long.
 TEST(PrefixCache, AgreesWithAMapUnderRandomOperations) {
   constexpr int kBlocks = 40;
@@ -56,6 +78,14 @@ TEST(PrefixCache, AgreesWithAMapUnderRandomOperations) {
     const auto found = cache.find(key.first, key.second);
     const auto expected = model.find(key);
     ASSERT_EQ(found.has_value(), expected != model.end());
+    const auto part = cache.find_part(key.first, std::span(key.second).first(2));
+    ASSERT_EQ(part.has_value(), std::ranges::any_of(model, [&](const auto& entry) {
+                return entry.first.first == key.first && entry.first.second[0] == key.second[0];
+              }));
+    if (part) {
+      ASSERT_EQ(by_block.at(part->block).first, key.first);
+      ASSERT_EQ(part->num_tokens, 2) << "-5 is the second token of all";
+    }
     const auto block = static_cast<BlockId>(random() % kBlocks);
     ASSERT_EQ(cache.holds(block), by_block.contains(block));
     if (found) {
