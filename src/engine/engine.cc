@@ -164,6 +164,7 @@ std::vector<RequestOutput> EngineImpl::step() {
   const std::span<const ScheduledSequence> scheduled = scheduler_->schedule();
   if (scheduled.empty()) return collect();
   find_wanted_rows(scheduled);
+  runner_->copy_kv(scheduler_->copies());
   const Result<void> ran =
       runner_->run(scheduled, rows_, [&](const LogitsRow& row, const RowResult& result) {
         RequestState& state = *states_[row.scheduled_index];

@@ -140,11 +140,13 @@ TEST(Engine, AnswersBitForBitTheSameFromThePrefixCache) {
   for (const GenerationRequest& request : requests) want.push_back(answer_alone(*plain, request));
   EXPECT_EQ(plain->counters().num_cached_tokens, 0);
 
-  EngineOptions alone = small_options(), little = small_options(), wide = small_options();
+  EngineOptions alone = small_options(), little = small_options(), wide = small_options(),
+                parts = small_options();
   alone.max_num_seqs = 1;
   little.kv_cache_bytes = 96 * 512 + 8 * 512;  // blocks are forgotten all the time
   wide.block_size = 1;
-  for (const EngineOptions& options : {alone, little, wide}) {
+  parts.block_size = 32;  // hardly a whole block is shared
+  for (const EngineOptions& options : {alone, little, wide, parts}) {
     const auto engine = make_engine(options);
     for (int round = 0; round < 2; ++round) {  // the second finds what the first one left
       std::map<RequestId, size_t> request_of;
@@ -191,10 +193,15 @@ TEST(Engine, SeveralAnswersToOnePromptComputeItOnce) {
     }
     for (const auto& [id, r] : request_of) {
       EXPECT_EQ(answers[id], want[r]) << "request " << r;
-      EXPECT_EQ(num_cached[id], r == 0 ? 0 : 36) << "nine full blocks of four";
+      // Nine full blocks of four; with a cache, two tokens of the tenth when an answer has filled
+      // it.
+      EXPECT_GE(num_cached[id], r == 0 ? 0 : 36);
+      EXPECT_LE(num_cached[id], r == 0 ? 0 : caches ? 38 : 36);
     }
     // Prompts: 39 and five times the rest. The last token of an answer is not computed.
-    EXPECT_EQ(engine->counters().num_computed_tokens, 39 + 5 * 3 + (0 + 1 + 2 + 3 + 4 + 5));
+    const int64_t most = 39 + 5 * 3 + (0 + 1 + 2 + 3 + 4 + 5);
+    EXPECT_GE(engine->counters().num_computed_tokens, caches ? most - 5 * 2 : most);
+    EXPECT_LE(engine->counters().num_computed_tokens, most);
     EXPECT_EQ(engine->counters().num_used_blocks, 0);
   }
 }

@@ -24,12 +24,19 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::create(Backend& backend, Model
   ERNIE_TRY(runner->inputs_, StepInputs::create(backend, limits, block_size));
   runner->fetched_ids_.resize(static_cast<size_t>(limits.model.max_logit_rows));
   runner->batch_rows_.reserve(static_cast<size_t>(limits.model.max_tokens));
+  runner->copies_.reserve(static_cast<size_t>(limits.max_num_seqs));
   const auto vocab_size = static_cast<size_t>(model.config().vocab_size);
   const size_t num_bytes = static_cast<size_t>(limits.model.max_logit_rows) * vocab_size *
                            dtype_bytes(backend.activation_dtype());
   runner->fetched_ = std::make_unique_for_overwrite<std::byte[]>(num_bytes);
   runner->converted_.resize(vocab_size);
   return runner;
+}
+
+void ModelRunner::copy_kv(std::span<const SlotCopy> copies) {
+  copies_.clear();
+  for (const SlotCopy& copy : copies) copies_.push_back({copy.from, copy.to, copy.count});
+  backend_.copy_kv(*cache_, copies_);
 }
 
 Result<void> ModelRunner::run(std::span<const ScheduledSequence> step,

@@ -32,6 +32,9 @@ class ModelRunner {
                                                      std::unique_ptr<KvCache> cache,
                                                      const RunnerLimits& limits);
 
+  /// Before run(): what its step finds in the cache.
+  void copy_kv(std::span<const SlotCopy> copies);
+
   /// Called once for each row, in order.
   using RowConsumer = std::function<void(const LogitsRow&, const RowResult&)>;
 
@@ -56,6 +59,7 @@ class ModelRunner {
   Model& model_;
   std::unique_ptr<KvCache> cache_;
   std::unique_ptr<StepInputs> inputs_;
+  std::vector<KvCopy> copies_;
   std::vector<int32_t> batch_rows_;       // of the wanted logits, in the batch
   std::vector<int32_t> fetched_ids_;      // [max_logit_rows]
   std::unique_ptr<std::byte[]> fetched_;  // [max_logit_rows, vocab_size] act

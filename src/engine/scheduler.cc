@@ -45,6 +45,7 @@ void Scheduler::remove(Sequence& sequence) {
 
 std::span<const ScheduledSequence> Scheduler::schedule() {
   step_.clear();
+  copies_.clear();
   share_budget();
   if (reserve_running()) {
     admit_waiting();
@@ -143,6 +144,7 @@ void Scheduler::admit_waiting() {
       sequence.preempt();  // who waits holds no blocks
       return;
     }
+    take_known_part(sequence);
     const int64_t share = std::max(budget_ / std::max<int64_t>(num_shares_, 1),
                                    std::min(budget_, limits_.min_prefill_share));
     admit(sequence, std::min(sequence.num_pending_tokens(), share));
@@ -178,6 +180,14 @@ bool Scheduler::make_room_to_begin(Sequence& sequence) {
     if (!groups_.drop_blocks()) return false;
   }
   return true;
+}
+
+/// Unless there is no free block besides those that it needs, for the one that is copied.
+void Scheduler::take_known_part(Sequence& sequence) {
+  const BlockTable& blocks = sequence.blocks();
+  if (blocks.num_missing(sequence.num_tokens()) + blocks_due_ >= blocks.num_free()) return;
+  sequence.take_known_part();
+  if (const auto copy = blocks.copy()) copies_.push_back(*copy);
 }
 
 void Scheduler::admit(Sequence& sequence, int64_t num_tokens) {

@@ -44,6 +44,9 @@ struct SchedulerCounters {
 /// always comes to its end if the cache can hold one whole context, and then the next one is the
 /// first.
 ///
+/// What is known of a sequence's beginning is not computed again: blocks are shared, and of the
+/// block behind them the part that agrees is copied.
+///
 /// Of sequences with the same prompt one computes it and the others share its full blocks.
 ///
 /// Does not own the sequences. One thread.
@@ -56,6 +59,8 @@ class Scheduler {
   void remove(Sequence& sequence);
   /// The next step; valid until the next call. Empty only if there are no sequences.
   std::span<const ScheduledSequence> schedule();
+  /// What is to be copied before the step is computed.
+  std::span<const SlotCopy> copies() const { return copies_; }
   /// After a step, for each part of it and before any of its sequences is removed: it is computed.
   void mark_computed(const ScheduledSequence& scheduled);
 
@@ -79,6 +84,7 @@ class Scheduler {
   bool must_be_held(Sequence& sequence) const;
   void hold(Sequence& sequence);
   bool make_room_to_begin(Sequence& sequence);
+  void take_known_part(Sequence& sequence);
   void admit(Sequence& sequence, int64_t num_tokens);
   void hand_out_rest();
   void give_up_lead(const Sequence& sequence);
@@ -94,6 +100,7 @@ class Scheduler {
 
   // Of the step that is being made.
   std::vector<ScheduledSequence> step_;
+  std::vector<SlotCopy> copies_;
   std::vector<int64_t> counts_;     // tokens, by running sequence
   std::vector<size_t> prefilling_;  // running sequences, fewest pending tokens first
   int64_t budget_ = 0;              // tokens that are left

@@ -62,6 +62,11 @@ class Sequence {
     if (params_.prompt_logprobs) return;  // they need the logits of the whole prompt
     num_computed_tokens_ = blocks_.take_known(token_ids_, num_tokens() - 1);
   }
+  /// The same of a part of a block, which is then to be copied: see BlockTable::take_part().
+  void take_known_part() {
+    if (params_.prompt_logprobs) return;
+    num_computed_tokens_ += blocks_.take_part(token_ids_, num_tokens() - 1);
+  }
   /// The same from blocks that hold the same prompt, where no prefix cache has found them.
   void take_prompt(const BlockTable& blocks) {
     if (!blocks_.has_prefix_cache()) num_computed_tokens_ = blocks_.share(blocks, num_tokens() - 1);

@@ -45,10 +45,10 @@ int simulate(uint64_t first_seed, uint64_t num_seeds, int64_t num_events) {
   fmt::print(
       "{{\"seeds\": {}, \"events\": {}, \"steps\": {}, \"tokens\": {}, \"requests\": {}, "
       "\"finished\": {}, \"cancelled\": {}, \"preemptions\": {}, \"cached_tokens\": {}, "
-      "\"steps_with_held\": {}, \"steps_with_kept\": {}, \"seconds\": {:.2f}}}\n",
+      "\"steps_with_held\": {}, \"steps_with_kept\": {}, \"copies\": {}, \"seconds\": {:.2f}}}\n",
       num_seeds, counts.num_events, counts.num_steps, counts.num_tokens, counts.num_requests,
       counts.num_finished, counts.num_cancelled, counts.num_preemptions, counts.num_cached_tokens,
-      counts.num_held, counts.num_kept, seconds_since(begin));
+      counts.num_held, counts.num_kept, counts.num_copies, seconds_since(begin));
   return 0;
 }
 

@@ -35,6 +35,7 @@ SimulationCounts& SimulationCounts::operator+=(const SimulationCounts& other) {
   num_cached_tokens += other.num_cached_tokens;
   num_held += other.num_held;
   num_kept += other.num_kept;
+  num_copies += other.num_copies;
   return *this;
 }
 
@@ -145,6 +146,10 @@ void Simulation::step() {
   check_victims();
   check_step(scheduled);
   if (!failure_.empty()) return;
+  for (const SlotCopy& copy : scheduler_->copies()) {
+    std::copy_n(slots_.begin() + copy.from, copy.count, slots_.begin() + copy.to);
+    ++counts_.num_copies;
+  }
   for (const ScheduledSequence& s : scheduled) compute(s);
   for (const ScheduledSequence& s : scheduled) {
     if (s.num_new_tokens == s.sequence->num_pending_tokens()) sample(request_of(*s.sequence));
@@ -287,6 +292,7 @@ void Simulation::check_blocks() {
     const bool runs = sequence.scheduling().place == SchedulingState::Place::kRunning;
     expect(runs || blocks.empty(), "who waits has blocks");
     for (const BlockId block : blocks) ++references_[static_cast<size_t>(block)];
+    expect(!sequence.blocks().copied_block(), "a block is kept that was copied");
     for (auto i = static_cast<size_t>(sequence.num_computed_tokens() / block_size_);
          i < blocks.size(); ++i) {
       expect(blocks_->ref_count(blocks[i]) == 1, "a block that is written to is shared");

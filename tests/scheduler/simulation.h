@@ -15,8 +15,9 @@ struct SimulationCounts {
   int64_t num_events = 0, num_steps = 0, num_tokens = 0;
   int64_t num_requests = 0, num_finished = 0, num_cancelled = 0;
   int64_t num_preemptions = 0, num_cached_tokens = 0;
-  int64_t num_held = 0;  ///< steps after which somebody was held
-  int64_t num_kept = 0;  ///< steps after which a group kept blocks
+  int64_t num_held = 0;    ///< steps after which somebody was held
+  int64_t num_copies = 0;  ///< of parts of blocks
+  int64_t num_kept = 0;    ///< steps after which a group kept blocks
   SimulationCounts& operator+=(const SimulationCounts& other);
 };
 

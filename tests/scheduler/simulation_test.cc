@@ -20,6 +20,7 @@ TEST(SchedulerSimulation, NoInvariantBreaks) {
   EXPECT_GT(counts.num_preemptions, 50'000);
   EXPECT_GT(counts.num_cached_tokens, 1'000'000);
   EXPECT_GT(counts.num_held, 10'000);
+  EXPECT_GT(counts.num_copies, 50'000);
   EXPECT_GT(counts.num_kept, 20'000);
 }
 

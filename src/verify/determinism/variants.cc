@@ -67,6 +67,13 @@ void add_prefix_caches(VariantList& list) {
     v.arrival = Arrival::kAlone;
     v.must_reuse = true;
   });
+  list.add({"prefix cache, parts of blocks", "前缀缓存，部分块"},
+           "enable-prefix-caching block-size=4", [&](Variant& v) {
+             use_cache(v);
+             v.engine.block_size = 4;
+             v.arrival = Arrival::kAlone;
+             v.must_reuse = true;
+           });
   list.add({"prefix cache, random batches", "前缀缓存，随机批次"},
            "enable-prefix-caching block-size=2 max-num-seqs=3", [&](Variant& v) {
              use_cache(v);
