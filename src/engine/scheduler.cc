@@ -79,7 +79,7 @@ void Scheduler::share_budget() {
   budget_ = limits_.max_num_batched_tokens - num_running();
   const auto num_prefilling = static_cast<int64_t>(prefilling_.size());
   const int64_t most_prefilling =
-      std::max<int64_t>(limits_.max_num_batched_tokens / limits_.min_prefill_share, 1);
+      std::max<int64_t>((budget_ + num_prefilling) / limits_.min_prefill_share, 1);
   num_shares_ = std::min(waiting_.size(), limits_.max_num_seqs - num_running());
   num_shares_ = std::clamp<int64_t>(most_prefilling - num_prefilling, 0, num_shares_);
   std::ranges::stable_sort(prefilling_, {},

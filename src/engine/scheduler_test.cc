@@ -339,18 +339,27 @@ TEST(SchedulerFairness, ClientsAreAdmittedInTurn) {
 }
 
 TEST(SchedulerFairness, AShortPromptDoesNotWaitForALongOne) {
-  Bench bench({.max_num_seqs = 8, .max_num_batched_tokens = 64, .min_prefill_share = 16}, 2000);
+  Bench bench({.max_num_seqs = 8, .max_num_batched_tokens = 70, .min_prefill_share = 16}, 2000);
   bench.add(1000);
-  EXPECT_EQ(bench.step(), (Counts{{1, 64}}));
+  EXPECT_EQ(bench.step(), (Counts{{1, 70}}));
   bench.add(10);
-  EXPECT_EQ(bench.step(), (Counts{{1, 54}, {2, 10}})) << "what it does not need is the other's";
+  EXPECT_EQ(bench.step(), (Counts{{1, 60}, {2, 10}})) << "what it does not need is the other's";
   bench.add(1000);
-  EXPECT_EQ(bench.step(), (Counts{{1, 32}, {2, 1}, {3, 31}}));
+  EXPECT_EQ(bench.step(), (Counts{{1, 35}, {2, 1}, {3, 34}}));
   bench.add(1000);
   bench.add(1000);
   bench.add(1000);
-  EXPECT_EQ(bench.step(), (Counts{{1, 16}, {2, 1}, {3, 16}, {4, 16}, {5, 15}}))
+  EXPECT_EQ(bench.step(), (Counts{{1, 17}, {2, 1}, {3, 18}, {4, 17}, {5, 17}}))
       << "no smaller shares: the sixth waits";
+}
+
+// Shares of a little less would cost each of them a step for its last token.
+TEST(SchedulerFairness, PromptsOfTheLeastShareAreComputedWhole) {
+  Bench bench({.max_num_seqs = 16, .max_num_batched_tokens = 64, .min_prefill_share = 16}, 1000);
+  for (int i = 0; i < 8; ++i) bench.add(16);
+  EXPECT_EQ(bench.step(), (Counts{{1, 16}, {2, 16}, {3, 16}, {4, 16}}));
+  EXPECT_EQ(bench.step(),
+            (Counts{{1, 1}, {2, 1}, {3, 1}, {4, 1}, {5, 16}, {6, 16}, {7, 16}, {8, 12}}));
 }
 
 TEST(SchedulerFairness, APromptIsNotBegunThatCouldNotBeFinished) {
