@@ -14,9 +14,22 @@
 namespace ernie {
 namespace {
 
+bool has_bit(const std::vector<uint64_t>& bits, TokenId token) {
+  return (bits[static_cast<size_t>(token) / 64] >> token % 64 & 1) != 0;
+}
+
+/// A token outside the vocabulary has no bit.
+void set_bit(std::vector<uint64_t>& bits, TokenId token, bool value) {
+  if (token < 0 || static_cast<size_t>(token) / 64 >= bits.size()) return;
+  uint64_t& word = bits[static_cast<size_t>(token) / 64];
+  const uint64_t bit = uint64_t{1} << token % 64;
+  word = value ? word | bit : word & ~bit;
+}
+
 /// Everything that belongs to one request.
 struct RequestState {
   decltype(GenerationRequest::on_token) on_token;
+  std::shared_ptr<TokenConstraint> constraint;  // may be null
   Sequence sequence;
   OutputProcessor output;
   PenaltyState penalties;
@@ -30,6 +43,7 @@ struct RequestState {
                const std::shared_ptr<const Tokenizer>& tokenizer,
                const std::vector<TokenId>& end_ids, int64_t max_model_len)
       : on_token(std::move(request.on_token)),
+        constraint(std::move(request.constraint)),
         sequence(id, std::move(request), std::move(blocks)),
         output(sequence, tokenizer, end_ids, max_model_len),
         penalties(uses_penalties(sequence.params()) ? PenaltyState(sequence.token_ids())
@@ -83,6 +97,7 @@ class EngineImpl final : public Engine {
   void take_prompt_logits(RequestState& state, int64_t token_index, std::span<const float> logits,
                           RequestOutput& output);
   void sample(RequestState& state, std::span<const float> logits, RequestOutput& output);
+  bool find_allowed(RequestState& state, RequestOutput& output);
   void end_aborted();
   void note_computed(std::span<const ScheduledSequence> step);
   void fail_all(const Error& error);
@@ -103,6 +118,10 @@ class EngineImpl final : public Engine {
   RequestId next_id_ = 1;
   int64_t num_steps_ = 0, num_computed_tokens_ = 0;
   Sampler sampler_;
+  // Of the request that is sampled, if it is constrained:
+  std::vector<uint64_t> constrained_,
+      allowed_;  // what its constraint allows, without and with ends
+  bool forbid_end_ = false;
   Result<void> health_;
 
   // Of the step that is under way.
@@ -206,7 +225,7 @@ bool EngineImpl::takes_the_likeliest(const RequestState& state) {
   const bool is_greedy = params.temperature == 0 || params.top_k == 1;
   const bool forbids = state.output.forbids_end() && !state.output.stopping_ids().empty();
   return is_greedy && !forbids && !params.logprobs && params.logit_bias.empty() &&
-         !uses_penalties(params) && !state.on_token;
+         !uses_penalties(params) && !state.on_token && state.constraint == nullptr;
 }
 
 /// Rows whose logits are needed: behind each prompt token not yet reported, if prompt
@@ -254,7 +273,34 @@ void EngineImpl::take_prompt_logits(RequestState& state, int64_t token_index,
   state.num_prompt_logprobs = token_index + 1;
 }
 
+/// Asks the constraint of a request what may come next. False if that is nothing: then the request
+/// has ended.
+bool EngineImpl::find_allowed(RequestState& state, RequestOutput& output) {
+  const auto vocab_size = static_cast<size_t>(config().vocab_size);
+  constrained_.assign((vocab_size + 63) / 64, ~uint64_t{0});
+  if (vocab_size % 64 != 0) constrained_.back() = (uint64_t{1} << vocab_size % 64) - 1;
+  state.constraint->restrict_to_allowed(constrained_);
+  const bool can_end = state.constraint->can_end();
+  const auto any = [](const std::vector<uint64_t>& bits) {
+    return std::any_of(bits.begin(), bits.end(), [](uint64_t word) { return word != 0; });
+  };
+  allowed_ = constrained_;
+  for (const TokenId id : state.output.stopping_ids()) set_bit(allowed_, id, false);
+  const bool has_others = any(allowed_);
+  // Where nothing but an end can follow, min_tokens cannot be kept.
+  forbid_end_ = state.output.forbids_end() && has_others;
+  allowed_ = constrained_;
+  if (can_end && !(state.output.forbids_end() && !has_others)) {
+    for (const TokenId id : state.output.stopping_ids()) set_bit(allowed_, id, true);
+  }
+  if (any(allowed_)) return true;
+  if (!can_end) output.error = "constraint: no token can follow, and the output is not complete";
+  state.output.finish(can_end ? FinishReason::kStop : FinishReason::kError, output);
+  return false;
+}
+
 void EngineImpl::sample(RequestState& state, std::span<const float> logits, RequestOutput& output) {
+  if (state.constraint != nullptr && !find_allowed(state, output)) return;
   Sequence& sequence = state.sequence;
   const SamplingParams& params = sequence.params();
   const auto fail = [&](const Error& error) {
@@ -266,9 +312,16 @@ void EngineImpl::sample(RequestState& state, std::span<const float> logits, Requ
                        .params = &params,
                        .history = &state.penalties,
                        .draw_index = static_cast<uint64_t>(sequence.num_tokens()),
-                       .forbid_end = state.output.forbids_end(),
-                       .end_ids = state.output.stopping_ids()});
+                       .forbid_end = state.constraint ? forbid_end_ : state.output.forbids_end(),
+                       .end_ids = state.output.stopping_ids(),
+                       .allowed = state.constraint ? std::span<const uint64_t>(allowed_)
+                                                   : std::span<const uint64_t>()});
   if (!token) return fail(token.error());
+  // An end token is not the constraint's business, unless it also is a part of the output.
+  if (state.constraint && has_bit(constrained_, *token) && !state.constraint->accept(*token)) {
+    return fail(make_error(ErrorCode::kInternal, "constraint: refused token {} that it had allowed",
+                           *token));
+  }
   if (params.logprobs) {
     Result<TokenLogprob> logprob = compute_logprob(logits, *token, *params.logprobs);
     if (!logprob) return fail(logprob.error());

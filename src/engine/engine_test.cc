@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -398,6 +399,122 @@ TEST(Engine, UnusableLogitsEndOneRequestAndLeaveTheOthers) {
   EXPECT_EQ(answers.at(bad_id).finish_reason, FinishReason::kError);
   EXPECT_FALSE(answers.at(bad_id).error.empty());
   EXPECT_EQ(answers.at(good_id), want);
+}
+
+/// The output is one of the given sequences of tokens.
+class SequencesConstraint final : public TokenConstraint {
+ public:
+  explicit SequencesConstraint(std::vector<std::vector<TokenId>> sequences)
+      : sequences_(std::move(sequences)) {}
+
+  void restrict_to_allowed(std::span<uint64_t> allowed) override {
+    EXPECT_EQ(allowed.size(), static_cast<size_t>(kVocab + 63) / 64);
+    std::vector<uint64_t> next(allowed.size());
+    for (const auto& s : sequences_) {
+      if (s.size() > taken_) next[static_cast<size_t>(s[taken_]) / 64] |= 1ull << s[taken_] % 64;
+    }
+    for (size_t i = 0; i < next.size(); ++i) allowed[i] &= next[i];
+  }
+  bool can_end() const override {
+    return std::any_of(sequences_.begin(), sequences_.end(),
+                       [this](const auto& s) { return s.size() == taken_; });
+  }
+  bool accept(TokenId token) override {
+    std::erase_if(sequences_,
+                  [&](const auto& s) { return s.size() <= taken_ || s[taken_] != token; });
+    ++taken_;
+    return !sequences_.empty();
+  }
+
+ private:
+  std::vector<std::vector<TokenId>> sequences_;
+  size_t taken_ = 0;
+};
+
+GenerationRequest constrained_request(uint64_t seed, std::vector<std::vector<TokenId>> sequences) {
+  GenerationRequest request = make_request(seed);
+  request.params.max_tokens = 20;
+  request.params.ignore_eos = false;
+  request.constraint = std::make_shared<SequencesConstraint>(std::move(sequences));
+  return request;
+}
+
+TEST(Engine, AConstraintDecidesWhatIsDrawn) {
+  const auto engine = make_engine(small_options());
+  const TokenId end = engine->config().eos_token_ids.at(0);
+  const std::vector<TokenId> first = {300, 5, 7, 9}, second = {300, 6};
+  for (uint64_t seed = 0; seed < 12; ++seed) {
+    const Answer answer = answer_alone(*engine, constrained_request(seed, {first, second}));
+    std::vector<TokenId> ids = answer.token_ids;
+    EXPECT_EQ(answer.finish_reason, FinishReason::kStop) << answer.error;
+    ASSERT_FALSE(ids.empty());
+    EXPECT_EQ(ids.back(), end) << "the end is drawn like any token";
+    ids.pop_back();
+    EXPECT_TRUE(ids == first || ids == second) << seed;
+  }
+  GenerationRequest greedy = constrained_request(0, {first});
+  greedy.params = {.temperature = 0, .max_tokens = 3};
+  const Answer cut = answer_alone(*engine, greedy);
+  EXPECT_EQ(cut.token_ids, std::vector<TokenId>({300, 5, 7})) << "not the likeliest of all tokens";
+  EXPECT_EQ(cut.finish_reason, FinishReason::kLength);
+}
+
+TEST(Engine, AConstraintEndsWhereNothingCanFollow) {
+  const auto engine = make_engine(small_options());
+  const TokenId end = engine->config().eos_token_ids.at(0);
+  GenerationRequest request = constrained_request(1, {{4, 5}});
+  request.params.ignore_eos = true;
+  Answer answer = answer_alone(*engine, request);
+  EXPECT_EQ(answer.finish_reason, FinishReason::kStop) << "complete, and no end token to draw";
+  EXPECT_EQ(answer.token_ids, std::vector<TokenId>({4, 5}));
+
+  request = constrained_request(1, {{4, 5}});
+  request.params.min_tokens = 10;
+  answer = answer_alone(*engine, request);
+  EXPECT_EQ(answer.finish_reason, FinishReason::kStop) << "min_tokens cannot be kept";
+  EXPECT_EQ(answer.token_ids, std::vector<TokenId>({4, 5}));
+
+  request = constrained_request(1, {{4}, {4, 5, 6}});
+  request.params.min_tokens = 2;
+  answer = answer_alone(*engine, request);
+  EXPECT_EQ(answer.token_ids, std::vector<TokenId>({4, 5, 6, end})) << "the early end is too early";
+
+  request = constrained_request(1, {{4, 5, 6}});
+  request.params.stop_token_ids = {5};
+  answer = answer_alone(*engine, request);
+  EXPECT_EQ(answer.token_ids, std::vector<TokenId>({4, 5})) << "a stop token that is allowed stops";
+  EXPECT_EQ(answer.finish_reason, FinishReason::kStop);
+
+  request.constraint = std::make_shared<SequencesConstraint>(std::vector<std::vector<TokenId>>{});
+  answer = answer_alone(*engine, request);
+  EXPECT_EQ(answer.finish_reason, FinishReason::kError);
+  EXPECT_EQ(answer.error, "constraint: no token can follow, and the output is not complete");
+}
+
+TEST(Engine, AConstraintIsItsRequestsAlone) {
+  const auto engine = make_engine(small_options());
+  std::vector<Answer> want;
+  for (uint64_t seed = 0; seed < 6; ++seed) {
+    want.push_back(answer_alone(*engine, make_request(seed)));
+    GenerationRequest constrained = constrained_request(seed, {{1, 2, 3}, {4, 300, 6, 7}});
+    want.push_back(answer_alone(*engine, std::move(constrained)));
+  }
+  std::map<RequestId, size_t> request_of;
+  for (uint64_t seed = 0; seed < 6; ++seed) {
+    request_of[engine->add_request(make_request(seed)).value()] = 2 * seed;
+    request_of[engine->add_request(constrained_request(seed, {{1, 2, 3}, {4, 300, 6, 7}}))
+                   .value()] = 2 * seed + 1;
+    engine->add_request(constrained_request(seed, {})).value();  // fails
+  }
+  size_t num_failed = 0;
+  for (const auto& [id, answer] : run_to_end(*engine)) {
+    if (request_of.contains(id)) {
+      EXPECT_EQ(answer, want[request_of[id]]);
+    } else {
+      num_failed += answer.finish_reason == FinishReason::kError;
+    }
+  }
+  EXPECT_EQ(num_failed, 6u);
 }
 
 }  // namespace

@@ -19,7 +19,9 @@ namespace ernie {
 struct GenerationRequest {
   std::vector<TokenId> prompt_ids;  ///< not empty, each in [0, vocab_size)
   SamplingParams params;
-  /// If set, decides what may be drawn. It belongs to this request alone.
+  /// If set, decides what may be drawn, end tokens only when it can end. It belongs to this request
+  /// alone. Where it lets nothing follow, the request ends: as kStop if it can end, min_tokens or
+  /// not, else as kError. A stop token that it allows as a part of the output ends the request.
   std::shared_ptr<TokenConstraint> constraint;
   int64_t priority = 0;    ///< with SchedulingPolicy::kPriority: the lower one comes first
   uint64_t client_id = 0;  ///< who asks: waiting requests are admitted in turn among clients

@@ -23,7 +23,7 @@ constexpr float kWidth = 33.0f;
 
 bool has_edits(const SamplerRow& row) {
   return (row.forbid_end && !row.end_ids.empty()) || !row.params->logit_bias.empty() ||
-         uses_penalties(*row.params);
+         uses_penalties(*row.params) || !row.allowed.empty();
 }
 
 float finite(float x) { return std::clamp(x, -kLargest, kLargest); }
@@ -38,6 +38,19 @@ void apply_penalties(const SamplingParams& params, const PenaltyState& history,
     if (output_count == 0) continue;
     x = finite(x - params.frequency_penalty * static_cast<float>(output_count));
     x = finite(x - params.presence_penalty);
+  }
+}
+
+void forbid_others(std::span<const uint64_t> allowed, std::span<float> logits) {
+  for (size_t word = 0; word * 64 < logits.size(); ++word) {
+    const uint64_t bits = word < allowed.size() ? allowed[word] : 0;
+    if (bits == ~uint64_t{0}) continue;
+    const size_t begin = word * 64, size = std::min<size_t>(64, logits.size() - begin);
+    for (size_t i = 0; i < size; ++i) {
+      float& x = logits[begin + i];
+      // What makes the row invalid must stay in sight.
+      x = (bits >> i & 1) != 0 || !(std::abs(x) <= kLargest) ? x : -kInfinity;
+    }
   }
 }
 
@@ -154,6 +167,7 @@ std::span<const float> Sampler::edited(const SamplerRow& row) {
     ERNIE_CHECK(row.history != nullptr, "penalties without a history");
     apply_penalties(params, *row.history, edited_);
   }
+  if (!row.allowed.empty()) forbid_others(row.allowed, edited_);
   return edited_;
 }
 

@@ -41,19 +41,22 @@ struct SamplerRow {
   uint64_t draw_index = 0;                 ///< position of the new token in its sequence
   bool forbid_end = false;                 ///< min_tokens is not reached: end_ids cannot be drawn
   std::span<const int32_t> end_ids = {};   ///< those outside the vocabulary are ignored
+  /// Token t can be drawn only if bit t % 64 of word t / 64 is set; empty: any token.
+  std::span<const uint64_t> allowed = {};
 };
 
 /// Chooses the next token of one sequence. The result is a pure function of the row, bit for bit
 /// on every IEEE machine (no libm in it); the object only keeps scratch memory, so one per thread.
 ///
 /// Order, that of vLLM: forbidden ends to -inf, logit_bias, repetition penalty (x > 0 ? x / r :
-/// x * r, prompt and output), frequency * count, presence (output), then at temperature 0 the
-/// largest logit, else divide by the temperature, softmax, and draw. Candidates are thought of in
-/// one order, descending logit and ascending id; min_p, top_k and top_p (of the mass that the two
-/// before it leave) each keep a prefix of it, and the draw is the token whose interval of the
-/// cumulative sum holds philox_uniform(seed, kSamplingStream, draw_index). top_k keeps exactly k,
-/// the lower ids of a tie. The softmax is in float32; probabilities below 2^-47 of the largest
-/// count as 0 (vocabularies above 2^17 lose one more bit each time they double).
+/// x * r, prompt and output), frequency * count, presence (output), what is not allowed to -inf,
+/// then at temperature 0 the largest logit, else divide by the temperature, softmax, and draw.
+/// Candidates are thought of in one order, descending logit and ascending id; min_p, top_k and
+/// top_p (of the mass that the two before it leave) each keep a prefix of it, and the draw is the
+/// token whose interval of the cumulative sum holds philox_uniform(seed, kSamplingStream,
+/// draw_index). top_k keeps exactly k, the lower ids of a tie. The softmax is in float32;
+/// probabilities below 2^-47 of the largest count as 0 (vocabularies above 2^17 lose one more bit
+/// each time they double).
 class Sampler {
  public:
   static constexpr uint64_t kSamplingStream = 0;

@@ -42,11 +42,12 @@ struct Problem {
   SamplingParams params = {};
   std::vector<int32_t> prompt_ids = {}, output_ids = {}, end_ids = {};
   bool forbid_end = false;
+  std::vector<uint64_t> allowed = {};
 
   Result<int32_t> sample(Sampler& sampler, uint64_t draw_index = 0) const {
     PenaltyState history(prompt_ids);
     for (const int32_t id : output_ids) history.add_output(id);
-    return sampler.sample({logits, &params, &history, draw_index, forbid_end, end_ids});
+    return sampler.sample({logits, &params, &history, draw_index, forbid_end, end_ids, allowed});
   }
   int32_t token(uint64_t draw_index = 0) const {
     Sampler sampler;
@@ -572,6 +573,28 @@ TEST(PenaltyState, CountsLikeAMap) {
     for (const auto& [id, count] : state.entries()) got.emplace_back(id, count);
     EXPECT_EQ(got, (std::vector<std::pair<int32_t, int32_t>>(expected.begin(), expected.end())));
   }
+}
+
+TEST(Sampler, WhatIsNotAllowedIsNeverDrawn) {
+  Problem problem{normal_row(200, 2.0f, 5)};
+  problem.params.temperature = 10;
+  problem.params.logit_bias = {{7, 100.0f}, {130, 3.0f}};
+  problem.params.presence_penalty = -2.0f;
+  problem.output_ids = {7, 8};
+  problem.allowed = {0, 0x5, 0xF0, 0};  // 64, 66, 132 to 135
+  const std::set<int32_t> allowed = {64, 66, 132, 133, 134, 135};
+  std::set<int32_t> drawn;
+  for (uint64_t i = 0; i < 400; ++i) drawn.insert(problem.token(i));
+  EXPECT_EQ(drawn, allowed);
+  problem.params.temperature = 0;
+  EXPECT_TRUE(allowed.contains(problem.token()));
+
+  problem.allowed = {0, 0, 0, 0};
+  Sampler sampler;
+  EXPECT_FALSE(problem.sample(sampler)) << "there is no candidate";
+  problem.allowed = {1, 0, 0, 0};
+  problem.logits[100] = kNan;
+  EXPECT_FALSE(problem.sample(sampler)) << "a broken row must not pass because it is cut";
 }
 
 }  // namespace
