@@ -15,6 +15,7 @@ ALLOWED = {
     "model": ["checkpoint", "backend", "base"],
     "kv": ["base"],
     "engine": ["kv", "model", "text", "backend", "checkpoint", "base"],
+    "grammar": ["engine", "text", "json", "base"],
     "receipt": ["engine", "text", "checkpoint", "base"],
     "api": ["receipt", "engine", "text", "checkpoint", "json", "base"],
     "jobs": ["api", "receipt", "engine", "model", "text", "backend", "checkpoint", "json", "base"],
