@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "text/end_ids.h"
 #include "text/thinking_template.h"
+#include "text/tool_text.h"
 
 namespace ernie {
 namespace {
@@ -22,31 +23,43 @@ Result<void> check_messages(const std::vector<ChatMessage>& messages) {
   return {};
 }
 
+/// The turns of the published template. It has no place for tools; they stand here in the words of
+/// the Thinking model's template, as text behind the system message.
 Result<Prompt> ernie45_prompt(const std::vector<ChatMessage>& messages,
                               const ChatOptions& options) {
-  if (!options.tools.empty()) {
-    return field_error(ErrorCode::kUnsupported, "tools",
-                       "got {}, expected none: this model's chat template has no place for them",
-                       options.tools.size());
-  }
   Prompt prompt;
   prompt.add_control(kBegin);
+  bool has_tool_list = options.tools.empty();
+  const auto add_tools = [&]() -> Result<void> {
+    if (has_tool_list) return {};
+    has_tool_list = true;
+    ERNIE_TRY(const std::string list, tool_list(options.tools));
+    prompt.add_text("<tool_list>\n" + list + "\n</tool_list>\n");
+    return {};
+  };
   for (size_t i = 0; i < messages.size(); ++i) {
     const ChatMessage& message = messages[i];
-    if (message.role == "tool" || !message.tool_calls.empty()) {
-      return field_error(ErrorCode::kUnsupported, fmt::format("messages[{}]", i),
-                         "got a tool's call or output, expected text: this model's chat template "
-                         "has no place for tools");
-    }
+    const bool is_last = i + 1 == messages.size();
+    if (message.role != "system") ERNIE_TRY_VOID(add_tools());
     if (message.role == "user") prompt.add_text("User: ");
     if (message.role == "assistant") prompt.add_text("Assistant: ");
-    prompt.add_text(message.content);
-    if (message.role == "assistant") {
-      prompt.add_control(end_of_turn(ChatTemplateKind::kErnie45));
+    if (message.role == "tool") {
+      prompt.add_text("User: " + tool_output(message.content));
     } else {
+      prompt.add_text(message.content);
+    }
+    for (size_t c = 0; c < message.tool_calls.size(); ++c) {
+      ERNIE_TRY(const std::string call,
+                tool_call(message.tool_calls[c], fmt::format("messages[{}].tool_calls[{}]", i, c)));
+      prompt.add_text("<tool_call>\n" + call + "\n</tool_call>\n");
+    }
+    if (message.role != "assistant") {
       prompt.add_text("\n");
+    } else if (!(is_last && options.continue_final_message)) {
+      prompt.add_control(end_of_turn(ChatTemplateKind::kErnie45));
     }
   }
+  ERNIE_TRY_VOID(add_tools());
   if (options.add_generation_prompt) prompt.add_text("Assistant: ");
   return prompt;
 }
@@ -61,6 +74,15 @@ ChatTemplateKind detect_chat_template(const Tokenizer& tokenizer) {
 Result<Prompt> chat_prompt(ChatTemplateKind kind, const std::vector<ChatMessage>& messages,
                            const ChatOptions& options) {
   ERNIE_TRY_VOID(check_messages(messages));
+  if (options.continue_final_message && messages.back().role != "assistant") {
+    return field_error(ErrorCode::kInvalidArgument, "continue_final_message",
+                       "got true behind a message of {}, expected an assistant's",
+                       messages.back().role);
+  }
+  if (options.continue_final_message && kind == ChatTemplateKind::kErnie45Thinking) {
+    return field_error(ErrorCode::kUnsupported, "continue_final_message",
+                       "got true, expected false: this model's chat template closes every turn");
+  }
   return kind == ChatTemplateKind::kErnie45 ? ernie45_prompt(messages, options)
                                             : thinking_prompt(messages, options);
 }

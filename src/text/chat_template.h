@@ -19,16 +19,17 @@ struct ChatMessage {
 
 struct ChatOptions {
   bool add_generation_prompt = true;
-  std::vector<std::string> tools;  ///< JSON objects {"type": "function", "function": …}
+  std::vector<std::string> tools;       ///< JSON objects {"type": "function", "function": …}
+  bool continue_final_message = false;  ///< the last message, an assistant's, is left open
 };
 
-/// kErnie45: the -PT models; system, user and assistant turns only. Text and ids equal those of the
-/// published template and tokenizer.
+/// kErnie45: the -PT models. Text and ids of system, user and assistant turns equal those of the
+/// published template and tokenizer. It has no place for tools: they are added in the words of the
+/// Thinking model's template, which these models were not trained on.
 /// kErnie45Thinking: the Thinking model, with reasoning and tools. The text equals that of the
 /// published template (which always adds the generation prompt); which of its tags are tokens is
 /// read from the tokenizer, and no published ids exist to compare with. Reasoning that stands in an
 /// assistant's content, before `</think>`, is taken apart as there.
-/// Unlike the templates, which drop them silently, turns and tools without a place are errors.
 enum class ChatTemplateKind { kErnie45, kErnie45Thinking };
 
 /// Which template a tokenizer's vocabulary calls for: Thinking if it has `<|im_start|>`.

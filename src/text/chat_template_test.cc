@@ -155,17 +155,39 @@ TEST(Prompt, OnlyControlsAndTagsBecomeTokens) {
   EXPECT_EQ(prompt.text(), "<think><think><not a token><|im_end|>");
 }
 
+TEST(ChatTemplate, ToolsStandInTheWordsOfTheThinkingTemplate) {
+  const Messages messages = {
+      {"system", "Be brief.", {}, {}},
+      {"user", "Time?", {}, {}},
+      {"assistant", "", {}, {R"({"name": "clock", "arguments": {"zone": "UTC"}})"}},
+      {"tool", "12\n", {}, {}}};
+  const ChatOptions options{true, {R"({"type": "function", "function": {"name": "clock"}})"}};
+  EXPECT_EQ(render(ChatTemplateKind::kErnie45, messages, options),
+            "<|begin_of_sentence|>Be brief.\n<tool_list>\n"
+            R"([{"type": "function", "function": {"name": "clock"}}])"
+            "\n</tool_list>\nUser: Time?\nAssistant: <tool_call>\n"
+            R"({"name": "clock", "arguments": {"zone": "UTC"}})"
+            "\n</tool_call>\n<|end_of_sentence|>User: <tool_output>\"12\\n\"</tool_output>\n"
+            "Assistant: ");
+}
+
+TEST(ChatTemplate, TheFinalMessageCanBeContinued) {
+  const Messages messages = {{"user", "a", {}, {}}, {"assistant", "b", {}, {}}};
+  EXPECT_EQ(render(ChatTemplateKind::kErnie45, messages, {false, {}, true}),
+            "<|begin_of_sentence|>User: a\nAssistant: b");
+}
+
 TEST(ChatTemplate, ErrorsNameTheMessage) {
   using Kind = ChatTemplateKind;
   const ChatMessage user = {"user", "x", {}, {}};
   EXPECT_EQ(render(Kind::kErnie45, {}, {}), "error: messages: got none, expected at least one");
   EXPECT_EQ(render(Kind::kErnie45, {user, {"bot\n", "", {}, {}}}, {}),
             "error: messages[1].role: got \"bot\\x0A\", expected system, user, assistant or tool");
-  EXPECT_EQ(render(Kind::kErnie45, {user, {"tool", "", {}, {}}}, {}),
-            "error: messages[1]: got a tool's call or output, expected text: this model's chat "
-            "template has no place for tools");
   EXPECT_EQ(render(Kind::kErnie45, {user}, {true, {"{}"}}),
-            "error: tools: got 1, expected none: this model's chat template has no place for them");
+            "error: tools[0].function: got nothing, expected an object");
+  EXPECT_EQ(render(Kind::kErnie45, {user}, {false, {}, true}),
+            "error: continue_final_message: got true behind a message of user, expected an "
+            "assistant's");
   EXPECT_EQ(render(Kind::kErnie45Thinking, {user}, {true, {"{}"}}),
             "error: tools[0].function: got nothing, expected an object");
   EXPECT_EQ(render(Kind::kErnie45Thinking, {user}, {true, {"[1]"}}),

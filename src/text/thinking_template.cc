@@ -2,10 +2,9 @@
 
 #include <boost/json.hpp>
 
-#include "json/parse.h"
-#include "json/text.h"
 #include "text/end_ids.h"
 #include "text/python_json.h"
+#include "text/tool_text.h"
 
 namespace ernie {
 namespace {
@@ -13,18 +12,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kBegin = "<|im_start|>";
-
-Result<json::object> parse_tool(const std::string& text, const std::string& where) {
-  auto value = parse_json(text);
-  if (!value) {
-    return field_error(ErrorCode::kInvalidArgument, where, "{}", value.error().message);
-  }
-  if (!value->is_object()) {
-    return field_error(ErrorCode::kInvalidArgument, where, "got {}, expected a JSON object",
-                       brief(*value));
-  }
-  return std::move(value->get_object());
-}
 
 void add_end_of_turn(Prompt& prompt) {
   prompt.add_control(end_of_turn(ChatTemplateKind::kErnie45Thinking));
@@ -40,25 +27,6 @@ void add_block(Prompt& prompt, std::string_view name, std::string_view text) {
   prompt.add_tag(fmt::format("</{}>", name));
 }
 
-Result<void> add_tool_list(const std::vector<std::string>& tools, Prompt& prompt) {
-  std::string list = "[";
-  for (size_t i = 0; i < tools.size(); ++i) {
-    const std::string where = fmt::format("tools[{}]", i);
-    ERNIE_TRY(const json::object tool, parse_tool(tools[i], where));
-    const json::value* function = tool.if_contains("function");
-    if (function == nullptr || !function->is_object()) {
-      return field_error(ErrorCode::kInvalidArgument, where + ".function",
-                         "got {}, expected an object",
-                         function == nullptr ? "nothing" : "another JSON value");
-    }
-    list += i == 0 ? "" : ",";
-    list += fmt::format("{{\"type\": \"function\", \"function\": {}}}", python_json(*function));
-  }
-  prompt.add_text("\n\n");
-  add_block(prompt, "tool_list", list + "]");
-  return {};
-}
-
 Result<void> add_system_turn(const std::vector<ChatMessage>& messages, const ChatOptions& options,
                              Prompt& prompt) {
   prompt.add_control(kBegin);
@@ -68,7 +36,11 @@ Result<void> add_system_turn(const std::vector<ChatMessage>& messages, const Cha
     prompt.add_text("\n\n");
   }
   add_block(prompt, "global_setting", "think_mode=True");
-  if (!options.tools.empty()) ERNIE_TRY_VOID(add_tool_list(options.tools, prompt));
+  if (!options.tools.empty()) {
+    ERNIE_TRY(const std::string list, tool_list(options.tools));
+    prompt.add_text("\n\n");
+    add_block(prompt, "tool_list", list);
+  }
   add_end_of_turn(prompt);
   return {};
 }
@@ -100,20 +72,9 @@ Answer split_reasoning(const ChatMessage& message) {
 }
 
 Result<void> add_tool_call(const std::string& text, const std::string& where, Prompt& prompt) {
-  ERNIE_TRY(const json::object call, parse_tool(text, where));
-  const json::value* name = call.if_contains("name");
-  const json::value* arguments = call.if_contains("arguments");
-  if (name == nullptr || !name->is_string() || arguments == nullptr) {
-    return field_error(ErrorCode::kInvalidArgument, where,
-                       "got no name or no arguments, expected both");
-  }
-  const json::string* verbatim = arguments->if_string();
+  ERNIE_TRY(const std::string call, tool_call(text, where));
   prompt.add_text("\n");
-  add_block(prompt, "tool_call",
-            fmt::format("{{\"name\": \"{}\", \"arguments\": {}}}",
-                        std::string_view(name->get_string().data(), name->get_string().size()),
-                        verbatim ? std::string(verbatim->data(), verbatim->size())
-                                 : python_json(*arguments)));
+  add_block(prompt, "tool_call", call);
   prompt.add_text("\n");
   return {};
 }
