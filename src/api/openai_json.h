@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "api/token_texts.h"
 #include "base/result.h"
 #include "engine/generation_result.h"
 #include "engine/user_prompt.h"
@@ -64,11 +65,11 @@ std::string_view answer_text(const boost::json::object& body);
 /// The log-probabilities of tokens as the chat API shows them:
 /// [{token, logprob, bytes, top_logprobs}].
 boost::json::array logprobs_content(const std::vector<TokenLogprob>& logprobs,
-                                    const Tokenizer* tokenizer);
+                                    const TokenTexts& texts);
 /// [null, {"<id>": {logprob, rank, decoded_token}}, …]: one entry per prompt token, each with the
 /// token itself and the num_top likeliest.
 boost::json::array prompt_logprobs_json(const std::vector<TokenLogprob>& logprobs, int32_t num_top,
-                                        const Tokenizer* tokenizer);
+                                        const TokenTexts& texts);
 
 /// 404 for kNotFound, 500 for what is no fault of the request, else 400.
 int http_status(const Error& error);

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "api/openai_json.h"
+#include "json/parse.h"
 #include "json/text.h"
 
 namespace ernie {
@@ -88,6 +89,51 @@ bool read_content(const json::value* content, std::string& out) {
   return true;
 }
 
+/// One call of a tool in an assistant's message, as the chat template takes it.
+Result<std::string> parse_tool_call(const json::value& value, const std::string& where) {
+  const json::object* object = value.if_object();
+  const json::value* function = object == nullptr ? nullptr : object->if_contains("function");
+  if (function == nullptr || !function->is_object()) {
+    return field_error(ErrorCode::kInvalidArgument, where, "got {}, expected a call of a function",
+                       brief(value));
+  }
+  JsonFields fields(function->get_object(), where + ".function.");
+  std::string name;
+  fields.read("name", name);
+  if (name.empty()) fields.fail("name", "expected a name");
+  json::value arguments = json::object();
+  if (const json::value* given = fields.find("arguments")) {
+    if (given->is_string()) {
+      // Clients send the text that a model wrote, which need not be JSON.
+      const json::string& text = given->get_string();
+      auto parsed = parse_json({text.data(), text.size()});
+      if (parsed) {
+        arguments = *std::move(parsed);
+      } else if (!text.empty()) {
+        arguments = text;
+      }
+    } else if (given->is_object()) {
+      arguments = *given;
+    } else {
+      fields.fail_type("arguments", *given, "an object as JSON text");
+    }
+  }
+  ERNIE_TRY_VOID(fields.finish());
+  return json_text(json::object{{"name", name}, {"arguments", std::move(arguments)}});
+}
+
+void read_tool_calls(JsonFields& fields, const std::string& where, ChatMessage& message) {
+  const json::value* calls = fields.find("tool_calls");
+  if (calls == nullptr) return;
+  if (!calls->is_array()) return fields.fail_type("tool_calls", *calls, "a list of calls");
+  for (const json::value& element : calls->get_array()) {
+    auto call = parse_tool_call(element,
+                                fmt::format("{}.tool_calls[{}]", where, message.tool_calls.size()));
+    if (!call) return fields.fail_with(call.error());
+    message.tool_calls.push_back(*std::move(call));
+  }
+}
+
 Result<ChatMessage> parse_message(const json::value& value, size_t index) {
   const std::string where = fmt::format("messages[{}]", index);
   if (!value.is_object()) {
@@ -106,11 +152,8 @@ Result<ChatMessage> parse_message(const json::value& value, size_t index) {
   }
   fields.read("reasoning_content", message.reasoning_content);
   fields.read("reasoning", message.reasoning_content);
-  const json::value* calls = fields.find("tool_calls");
-  if (calls != nullptr && !(calls->is_array() && calls->get_array().empty())) {
-    fields.fail("tool_calls", "not supported");
-  }
-  fields.ignore({"name", "refusal", "tool_call_id"});
+  read_tool_calls(fields, where, message);
+  fields.ignore({"name", "refusal", "tool_call_id", "audio", "annotations"});
   ERNIE_TRY_VOID(fields.finish());
   return message;
 }

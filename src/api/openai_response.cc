@@ -2,6 +2,7 @@
 #include <cmath>
 #include <span>
 
+#include "api/legacy_logprobs.h"
 #include "api/openai_json.h"
 #include "json/text.h"
 
@@ -10,85 +11,11 @@ namespace {
 
 namespace json = boost::json;
 
-/// JSON has no infinity; a probability of zero is written as the APIs do.
-double finite_logprob(float logprob) {
-  return std::isfinite(logprob) ? shortest_decimal(logprob) : -9999.0;
-}
-
-std::span<const TokenLogprob::Top> first_top(const TokenLogprob& token, int32_t count) {
-  return std::span(token.top).first(std::min(token.top.size(), static_cast<size_t>(count)));
-}
-
-/// Text that can stand in JSON; U+FFFD where a token is only a part of a character.
-std::string token_text(TokenId id, const Tokenizer* tokenizer) {
-  if (tokenizer == nullptr) return fmt::format("token_id:{}", id);
-  return tokenizer->decode(std::span(&id, 1), /*keep_special=*/true);
-}
-
-/// The same where texts are keys: a part of a character is shown by its bytes, so that two of them
-/// stay two.
-std::string token_key(TokenId id, const Tokenizer* tokenizer) {
-  std::string text = token_text(id, tokenizer);
-  if (tokenizer == nullptr || text == tokenizer->token_bytes(id)) return text;
-  std::string key = "bytes:";
-  for (const char byte : tokenizer->token_bytes(id)) {
-    key += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
-  }
-  return key;
-}
-
-size_t num_characters(std::string_view bytes) {
-  return static_cast<size_t>(std::count_if(bytes.begin(), bytes.end(), [](char byte) {
-    return (static_cast<unsigned char>(byte) & 0xC0u) != 0x80u;
-  }));
-}
-
-/// The four parallel lists of the completions API.
-class LegacyLogprobs {
- public:
-  LegacyLogprobs(int32_t num_top, bool skip_special, const Tokenizer* tokenizer)
-      : num_top_(num_top), skip_special_(skip_special), tokenizer_(tokenizer) {}
-
-  void add(TokenId id, const TokenLogprob* logprob) {
-    tokens_.emplace_back(token_key(id, tokenizer_));
-    offsets_.emplace_back(offset_);
-    if (tokenizer_ != nullptr && !(skip_special_ && tokenizer_->is_special(id))) {
-      offset_ += num_characters(tokenizer_->token_bytes(id));
-    }
-    if (logprob == nullptr) {
-      logprobs_.emplace_back(nullptr);
-      top_.emplace_back(nullptr);
-      return;
-    }
-    logprobs_.emplace_back(finite_logprob(logprob->logprob));
-    json::object top;
-    top.emplace(token_key(id, tokenizer_), finite_logprob(logprob->logprob));
-    for (const auto& [top_id, top_logprob] : first_top(*logprob, num_top_)) {
-      top.emplace(token_key(top_id, tokenizer_), finite_logprob(top_logprob));
-    }
-    top_.emplace_back(std::move(top));
-  }
-
-  json::object take() {
-    return {{"tokens", std::move(tokens_)},
-            {"token_logprobs", std::move(logprobs_)},
-            {"top_logprobs", std::move(top_)},
-            {"text_offset", std::move(offsets_)}};
-  }
-
- private:
-  int32_t num_top_;
-  bool skip_special_;
-  const Tokenizer* tokenizer_;
-  size_t offset_ = 0;
-  json::array tokens_, logprobs_, top_, offsets_;
-};
-
 json::value legacy_logprobs(const ApiRequest& request, const GenerationResult& result,
                             const ResponseContext& context) {
   if (!request.params.logprobs) return nullptr;
   LegacyLogprobs lists(*request.params.logprobs, request.params.skip_special_tokens,
-                       context.tokenizer);
+                       {context.tokenizer});
   if (request.echo) {
     for (size_t i = 0; i < context.prompt_ids.size(); ++i) {
       const bool known = i > 0 && i <= result.prompt_logprobs.size();
@@ -144,7 +71,7 @@ json::object completion_body(const ApiRequest& request, const GenerationResult& 
                       {"stop_reason", stop_reason(result)}};
   if (request.params.prompt_logprobs) {
     choice["prompt_logprobs"] = prompt_logprobs_json(
-        result.prompt_logprobs, *request.params.prompt_logprobs, context.tokenizer);
+        result.prompt_logprobs, *request.params.prompt_logprobs, {context.tokenizer});
   }
   return envelope("text_completion", context, std::move(choice), result);
 }
@@ -153,7 +80,7 @@ json::object chat_body(const ApiRequest& request, const GenerationResult& result
                        const ResponseContext& context) {
   json::value logprobs;
   if (request.params.logprobs) {
-    logprobs = json::object{{"content", logprobs_content(result.logprobs, context.tokenizer)}};
+    logprobs = json::object{{"content", logprobs_content(result.logprobs, {context.tokenizer})}};
   }
   json::object choice{{"index", 0},
                       {"message", {{"role", "assistant"}, {"content", result.text}}},
@@ -163,7 +90,7 @@ json::object chat_body(const ApiRequest& request, const GenerationResult& result
   json::object body = envelope("chat.completion", context, std::move(choice), result);
   if (request.params.prompt_logprobs) {
     body["prompt_logprobs"] = prompt_logprobs_json(
-        result.prompt_logprobs, *request.params.prompt_logprobs, context.tokenizer);
+        result.prompt_logprobs, *request.params.prompt_logprobs, {context.tokenizer});
   }
   return body;
 }
@@ -174,13 +101,11 @@ std::string_view answer_text(const json::object& body) {
   return message == nullptr ? choice.at("text").as_string() : message->at("content").as_string();
 }
 
-json::array logprobs_content(const std::vector<TokenLogprob>& logprobs,
-                             const Tokenizer* tokenizer) {
-  const auto entry = [tokenizer](TokenId id, float logprob) {
+json::array logprobs_content(const std::vector<TokenLogprob>& logprobs, const TokenTexts& texts) {
+  const auto entry = [&texts](TokenId id, float logprob) {
     json::array bytes;
-    const auto text = tokenizer == nullptr ? std::string_view() : tokenizer->token_bytes(id);
-    for (const char byte : text) bytes.emplace_back(static_cast<unsigned char>(byte));
-    return json::object{{"token", token_text(id, tokenizer)},
+    for (const char byte : texts.bytes(id)) bytes.emplace_back(static_cast<unsigned char>(byte));
+    return json::object{{"token", texts.text(id)},
                         {"logprob", finite_logprob(logprob)},
                         {"bytes", std::move(bytes)}};
   };
@@ -196,11 +121,10 @@ json::array logprobs_content(const std::vector<TokenLogprob>& logprobs,
 }
 
 json::array prompt_logprobs_json(const std::vector<TokenLogprob>& logprobs, int32_t num_top,
-                                 const Tokenizer* tokenizer) {
-  const auto entry = [tokenizer](TokenId id, float logprob, int32_t rank) {
-    return json::object{{"logprob", finite_logprob(logprob)},
-                        {"rank", rank},
-                        {"decoded_token", token_text(id, tokenizer)}};
+                                 const TokenTexts& texts) {
+  const auto entry = [&texts](TokenId id, float logprob, int32_t rank) {
+    return json::object{
+        {"logprob", finite_logprob(logprob)}, {"rank", rank}, {"decoded_token", texts.text(id)}};
   };
   json::array list{nullptr};
   for (const TokenLogprob& token : logprobs) {

@@ -80,10 +80,10 @@ json::object prompt_result(const LineId& id, const SamplingParams& params,
   line["finish_reason"] = json::string_view(finish_reason.data(), finish_reason.size());
   if (!result.stop_reason.empty()) line["stop_reason"] = result.stop_reason;
   if (with_token_ids) line["token_ids"] = json::value_from(result.token_ids);
-  if (params.logprobs) line["logprobs"] = logprobs_content(result.logprobs, tokenizer);
+  if (params.logprobs) line["logprobs"] = logprobs_content(result.logprobs, {tokenizer});
   if (params.prompt_logprobs) {
     line["prompt_logprobs"] =
-        prompt_logprobs_json(result.prompt_logprobs, *params.prompt_logprobs, tokenizer);
+        prompt_logprobs_json(result.prompt_logprobs, *params.prompt_logprobs, {tokenizer});
   }
   line["timings"] = timings_json(result);
   return line;

@@ -157,8 +157,13 @@ void JsonFields::fail_type(std::string_view name, const json::value& got,
   fail(name, fmt::format("got {}, expected {}", brief(got), expected));
 }
 
-Result<void> JsonFields::finish() const {
+Result<void> JsonFields::finish_ignoring_others() const {
   if (!ok()) return problems_.front();
+  return {};
+}
+
+Result<void> JsonFields::finish() const {
+  ERNIE_TRY_VOID(finish_ignoring_others());
   for (const auto& member : object_) {
     const std::string_view key(member.key().data(), member.key().size());
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;

@@ -72,6 +72,8 @@ class JsonFields {
   const Place& place() const { return place_; }
   bool ok() const { return problems_.empty(); }
   const std::vector<Error>& problems() const { return problems_; }
+  /// The first problem; fields that nobody asked for are none.
+  Result<void> finish_ignoring_others() const;
   /// The first problem, or else the first field of the object that nobody asked for.
   Result<void> finish() const;
 
