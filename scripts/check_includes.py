@@ -9,6 +9,7 @@ import sys
 ALLOWED = {
     "base": [],
     "json": ["base"],
+    "client": ["json", "base"],
     "checkpoint": ["json", "base"],
     "text": ["json", "base"],
     "backend": ["base"],
@@ -18,11 +19,12 @@ ALLOWED = {
     "grammar": ["engine", "text", "json", "base"],
     "receipt": ["engine", "text", "checkpoint", "base"],
     "api": ["receipt", "engine", "text", "checkpoint", "json", "base"],
-    "jobs": ["api", "receipt", "engine", "model", "text", "backend", "checkpoint", "json", "base"],
+    "jobs": ["client", "api", "receipt", "engine", "model", "text", "backend", "checkpoint", "json", "base"],
+    "server": ["grammar", "jobs", "api", "receipt", "engine", "model", "text", "backend", "checkpoint", "json", "base"],
     "report": ["base"],
     "verify": ["receipt", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "json", "base"],
-    "bench": ["report", "engine", "kv", "model", "text", "backend", "checkpoint", "json", "base"],
-    "cli": ["jobs", "api", "receipt", "verify", "bench", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "json", "base"],
+    "bench": ["client", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "json", "base"],
+    "cli": ["client", "server", "jobs", "api", "receipt", "verify", "bench", "report", "engine", "kv", "model", "text", "backend", "checkpoint", "json", "base"],
 }
 # Folders with parts that keep apart: part -> the other parts it may include. What lies in the folder itself is shared by all and includes none.
 PARTS = {"verify": {"faults": [], "ops": ["faults"], "model": ["faults"], "determinism": []}}

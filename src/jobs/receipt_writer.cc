@@ -10,6 +10,11 @@
 namespace ernie {
 
 Result<JobReceipts> prepare_receipts(const EngineSettings& settings, const LoadedEngine& loaded) {
+  return prepare_receipts(settings, loaded, loaded.engine->options().max_model_len);
+}
+
+Result<JobReceipts> prepare_receipts(const EngineSettings& settings, const LoadedEngine& loaded,
+                                     int64_t max_model_len) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
   JobReceipts receipts;
@@ -18,7 +23,7 @@ Result<JobReceipts> prepare_receipts(const EngineSettings& settings, const Loade
   receipts.common.model = model_digest(receipts.manifest);
   receipts.common.tokenizer = receipts.manifest.tokenizer;
   receipts.common.numerics = fmt::format("{} {}", settings.device, dtype_name(loaded.dtype));
-  receipts.common.params.max_model_len = loaded.engine->options().max_model_len;
+  receipts.common.params.max_model_len = max_model_len;
   spdlog::info("receipts: {} tensors of the model digested in {:.2f} s",
                receipts.manifest.tensors.size(),
                std::chrono::duration<double>(Clock::now() - begin).count());

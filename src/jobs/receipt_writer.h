@@ -21,6 +21,9 @@ struct JobReceipts {
 
 /// Digests the model that `loaded` came from, all of its weights. Logs how long that took.
 Result<JobReceipts> prepare_receipts(const EngineSettings& settings, const LoadedEngine& loaded);
+/// The same without the engine: of `loaded` the weights, the tokenizer and the dtype count.
+Result<JobReceipts> prepare_receipts(const EngineSettings& settings, const LoadedEngine& loaded,
+                                     int64_t max_model_len);
 
 /// Where the manifest of a results file stands: beside it.
 std::string manifest_path(const std::string& results);

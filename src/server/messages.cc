@@ -1,0 +1,418 @@
+#include "server/messages.h"
+
+#include <boost/json/array.hpp>
+
+#include "base/utf8.h"
+#include "json/parse.h"
+#include "json/text.h"
+#include "server/answer_parts.h"
+#include "server/bodies.h"
+#include "server/chat_answer.h"
+#include "server/generation_answer.h"
+#include "server/replies.h"
+
+namespace ernie {
+namespace {
+
+namespace json = boost::json;
+
+HttpReply messages_error(const HttpReply& reply) {
+  // The same status and text in this API's form.
+  const auto body = parse_json(reply.body);
+  const json::value& error = body->at("error");
+  const char* type = reply.status == 401   ? "authentication_error"
+                     : reply.status == 404 ? "not_found_error"
+                     : reply.status == 413 ? "request_too_large"
+                     : reply.status == 429 ? "rate_limit_error"
+                     : reply.status == 503 ? "overloaded_error"
+                     : reply.status < 500  ? "invalid_request_error"
+                                           : "api_error";
+  HttpReply mapped =
+      json_reply(json::object{{"type", "error"},
+                              {"error", {{"type", type}, {"message", error.at("message")}}}},
+                 reply.status);
+  mapped.headers = reply.headers;
+  return mapped;
+}
+
+HttpReply messages_error(const Error& error) { return messages_error(error_reply(error)); }
+
+/// Text of a string or of a list of text blocks.
+Result<std::string> text_of(const json::value& value, const std::string& where) {
+  if (value.is_string()) return std::string(value.get_string());
+  std::string text;
+  if (!value.is_array()) {
+    return field_error(ErrorCode::kInvalidArgument, where, "got {}, expected a text or blocks",
+                       brief(value));
+  }
+  for (const json::value& block : value.get_array()) {
+    const json::object* object = block.if_object();
+    const json::value* type = object == nullptr ? nullptr : object->if_contains("type");
+    const json::value* part = object == nullptr ? nullptr : object->if_contains("text");
+    if (type == nullptr || *type != "text" || part == nullptr || !part->is_string()) {
+      return field_error(ErrorCode::kInvalidArgument, where, "got {}, expected blocks of text",
+                         brief(block));
+    }
+    if (!text.empty()) text += '\n';
+    text += std::string_view(part->get_string().data(), part->get_string().size());
+  }
+  return text;
+}
+
+/// One message of this API as messages of a chat: a tool's result is a message of its own there.
+class MessageConverter {
+ public:
+  Result<json::array> convert(const json::object& body) {
+    if (const json::value* system = body.if_contains("system"); system && !system->is_null()) {
+      ERNIE_TRY(std::string text, text_of(*system, "system"));
+      if (!text.empty()) messages_.push_back(json::object{{"role", "system"}, {"content", text}});
+    }
+    const json::value* list = body.if_contains("messages");
+    if (list == nullptr || !list->is_array() || list->get_array().empty()) {
+      return field_error(ErrorCode::kInvalidArgument, "messages",
+                         "expected a list of messages, not empty");
+    }
+    for (const json::value& message : list->get_array()) {
+      ERNIE_TRY_VOID(add(message, fmt::format("messages.{}", index_++)));
+    }
+    return std::move(messages_);
+  }
+
+ private:
+  Result<void> add(const json::value& value, const std::string& where) {
+    const json::object* object = value.if_object();
+    const json::value* role = object == nullptr ? nullptr : object->if_contains("role");
+    const json::value* content = object == nullptr ? nullptr : object->if_contains("content");
+    if (role == nullptr || (*role != "user" && *role != "assistant") || content == nullptr) {
+      return field_error(ErrorCode::kInvalidArgument, where,
+                         "expected a role of user or assistant, and a content");
+    }
+    if (content->is_string()) {
+      messages_.push_back(json::object{{"role", *role}, {"content", *content}});
+      return {};
+    }
+    if (!content->is_array()) {
+      return field_error(ErrorCode::kInvalidArgument, where + ".content",
+                         "got {}, expected a text or blocks", brief(*content));
+    }
+    text_.clear();
+    reasoning_.clear();
+    calls_.clear();
+    bool has_text = false;
+    for (const json::value& block : content->get_array()) {
+      ERNIE_TRY(const bool is_text, add_block(block, where + ".content"));
+      has_text = has_text || is_text;
+    }
+    if (!has_text && calls_.empty()) return {};
+    json::object message{{"role", *role}, {"content", text_}};
+    if (!reasoning_.empty()) message["reasoning"] = reasoning_;
+    if (!calls_.empty()) message["tool_calls"] = calls_;
+    messages_.push_back(std::move(message));
+    return {};
+  }
+
+  /// Whether it belongs to the message itself.
+  Result<bool> add_block(const json::value& block, const std::string& where) {
+    const json::object* object = block.if_object();
+    const json::value* type = object == nullptr ? nullptr : object->if_contains("type");
+    const auto member = [&](const char* name) {
+      const json::value* value = object->if_contains(name);
+      return value == nullptr ? json::value() : *value;
+    };
+    if (type != nullptr && *type == "text" && member("text").is_string()) {
+      if (!text_.empty()) text_ += '\n';
+      text_ += std::string(member("text").get_string());
+      return true;
+    }
+    if (type != nullptr && *type == "thinking" && member("thinking").is_string()) {
+      reasoning_ += std::string(member("thinking").get_string());
+      return true;
+    }
+    if (type != nullptr && *type == "tool_use" && member("name").is_string()) {
+      calls_.push_back(json::object{
+          {"id", member("id")},
+          {"type", "function"},
+          {"function", {{"name", member("name")}, {"arguments", json_text(member("input"))}}}});
+      return true;
+    }
+    if (type != nullptr && *type == "tool_result") {
+      const json::value content = member("content");
+      std::string text;
+      if (!content.is_null()) {
+        ERNIE_TRY(text, text_of(content, where + ".content"));
+      }
+      messages_.push_back(json::object{{"role", "tool"}, {"content", text}});
+      return false;
+    }
+    return field_error(ErrorCode::kInvalidArgument, where,
+                       "got {}, expected a block of text, thinking, tool_use or tool_result",
+                       brief(block));
+  }
+
+  json::array messages_, calls_;
+  std::string text_, reasoning_;
+  size_t index_ = 0;
+};
+
+Result<void> convert_tools(const json::object& body, json::object& chat) {
+  const json::value* tools = body.if_contains("tools");
+  if (tools != nullptr && !tools->is_null()) {
+    if (!tools->is_array()) {
+      return field_error(ErrorCode::kInvalidArgument, "tools", "expected a list");
+    }
+    json::array converted;
+    for (const json::value& tool : tools->get_array()) {
+      const json::object* object = tool.if_object();
+      if (object == nullptr || !object->contains("name")) {
+        return field_error(ErrorCode::kInvalidArgument, fmt::format("tools.{}", converted.size()),
+                           "expected an object with a name and an input_schema");
+      }
+      json::object function{{"name", object->at("name")}};
+      if (const auto* text = object->if_contains("description")) function["description"] = *text;
+      if (const auto* schema = object->if_contains("input_schema"))
+        function["parameters"] = *schema;
+      converted.push_back(json::object{{"type", "function"}, {"function", std::move(function)}});
+    }
+    if (!converted.empty()) chat["tools"] = std::move(converted);
+  }
+  const json::value* choice = body.if_contains("tool_choice");
+  if (choice == nullptr || choice->is_null()) return {};
+  const json::object* object = choice->if_object();
+  const json::value* type = object == nullptr ? nullptr : object->if_contains("type");
+  if (type == nullptr) {
+    return field_error(ErrorCode::kInvalidArgument, "tool_choice",
+                       "expected an object with a type of auto, any, tool or none");
+  }
+  if (*type == "tool" && object->contains("name")) {
+    chat["tool_choice"] =
+        json::object{{"type", "function"}, {"function", {{"name", object->at("name")}}}};
+  } else if (*type == "any") {
+    chat["tool_choice"] = "required";
+  } else if (*type == "auto" || *type == "none") {
+    chat["tool_choice"] = *type;
+  } else {
+    return field_error(ErrorCode::kInvalidArgument, "tool_choice",
+                       "got {}, expected a type of auto, any, tool or none", brief(*type));
+  }
+  return {};
+}
+
+/// The same request as a body of /v1/chat/completions.
+Result<json::object> to_chat(const json::object& body, bool needs_max_tokens) {
+  json::object chat;
+  ERNIE_TRY(chat["messages"], MessageConverter().convert(body));
+  ERNIE_TRY_VOID(convert_tools(body, chat));
+  for (const char* name : {"model", "max_tokens", "temperature", "top_p", "top_k", "stream",
+                           "return_token_ids", "seed", "request_id", "priority", "ignore_eos"}) {
+    if (const json::value* value = body.if_contains(name)) chat[name] = *value;
+  }
+  if (const json::value* stop = body.if_contains("stop_sequences")) chat["stop"] = *stop;
+  const json::value* most = body.if_contains("max_tokens");
+  if (needs_max_tokens && (most == nullptr || !most->is_int64() || most->get_int64() < 1)) {
+    return field_error(ErrorCode::kInvalidArgument, "max_tokens",
+                       "got {}, expected a number of at least 1",
+                       most == nullptr ? "nothing" : brief(*most));
+  }
+  return chat;
+}
+
+const char* stop_reason(const std::optional<FinishReason>& reason, const std::string& stop,
+                        const SamplingParams& params, bool has_calls) {
+  if (reason == FinishReason::kLength) return "max_tokens";
+  if (has_calls) return "tool_use";
+  return !stop.empty() && stop_reason_json(stop, params).is_string() ? "stop_sequence" : "end_turn";
+}
+
+json::value stop_sequence(const std::string& stop, const SamplingParams& params) {
+  json::value reason = stop_reason_json(stop, params);
+  if (!reason.is_string()) return nullptr;
+  return reason;
+}
+
+json::object messages_usage(const UsageCounts& counts) {
+  return {{"input_tokens", counts.num_prompt_tokens - counts.num_cached_tokens},
+          {"output_tokens", counts.num_output_tokens},
+          {"cache_read_input_tokens", counts.num_cached_tokens},
+          {"cache_creation_input_tokens", 0}};
+}
+
+json::value parsed_arguments(const std::string& text) {
+  auto value = parse_json(text);
+  if (!value || !value->is_object()) return json::object();
+  return *std::move(value);
+}
+
+std::string message_call_id() { return "toolu_" + random_id(); }
+
+HttpReply whole_reply(Submission& submission, std::vector<GenerationResult> results) {
+  const GenerationResult& result = results.front();
+  const SamplingParams& params = submission.request().params;
+  ChatAnswer answer = parse_chat_answer(submission.form(), result.text, result.finish_reason);
+  json::array content;
+  if (!answer.reasoning.empty()) {
+    content.push_back(
+        json::object{{"type", "thinking"}, {"thinking", answer.reasoning}, {"signature", ""}});
+  }
+  if (!answer.content.empty() || answer.calls.empty()) {
+    content.push_back(json::object{{"type", "text"}, {"text", answer.content}});
+  }
+  for (const ToolCall& call : answer.calls) {
+    content.push_back(json::object{{"type", "tool_use"},
+                                   {"id", message_call_id()},
+                                   {"name", call.name},
+                                   {"input", parsed_arguments(call.arguments)}});
+  }
+  return json_reply(json::object{
+      {"id", submission.id()},
+      {"type", "message"},
+      {"role", "assistant"},
+      {"content", std::move(content)},
+      {"model", submission.model_name()},
+      {"stop_reason",
+       stop_reason(result.finish_reason, result.stop_reason, params, !answer.calls.empty())},
+      {"stop_sequence", stop_sequence(result.stop_reason, params)},
+      {"usage", messages_usage(count_usage(submission, results))}});
+}
+
+/// Content comes in blocks, one open at a time.
+class MessageEvents final : public EventWriter {
+ public:
+  explicit MessageEvents(Submission& submission)
+      : submission_(submission), parser_(submission.form()) {
+    counts_.num_prompt_tokens = static_cast<int64_t>(submission.prompt_ids(0).size());
+  }
+
+  void begin(std::string& out) override {
+    json::object message{{"id", submission_.id()},
+                         {"type", "message"},
+                         {"role", "assistant"},
+                         {"content", json::array()},
+                         {"model", submission_.model_name()},
+                         {"stop_reason", nullptr},
+                         {"stop_sequence", nullptr},
+                         {"usage", messages_usage(counts_)}};
+    add({{"type", "message_start"}, {"message", std::move(message)}}, out);
+  }
+
+  void update(size_t, const RequestOutput& news, std::string& out) override {
+    counts_.num_output_tokens += static_cast<int64_t>(news.token_ids.size());
+    AnswerDelta delta = parser_.push(news.text);
+    if (news.finish_reason) merge(delta, parser_.finish());
+    if (!delta.reasoning.empty()) {
+      open("thinking", {{"type", "thinking"}, {"thinking", ""}, {"signature", ""}}, out);
+      add_delta({{"type", "thinking_delta"}, {"thinking", delta.reasoning}}, out);
+    }
+    if (!delta.content.empty()) {
+      open("text", {{"type", "text"}, {"text", ""}}, out);
+      add_delta({{"type", "text_delta"}, {"text", delta.content}}, out);
+    }
+    for (const ToolCall& call : delta.calls) add_call(call, out);
+    if (!news.finish_reason) return;
+    counts_.num_cached_tokens = news.num_cached_tokens;
+    reason_ = news.finish_reason;
+    stop_ = news.stop_reason;
+  }
+
+  void end(std::string& out) override {
+    if (num_blocks_ == 0) open("text", {{"type", "text"}, {"text", ""}}, out);
+    close(out);
+    const SamplingParams& params = submission_.request().params;
+    add({{"type", "message_delta"},
+         {"delta",
+          {{"stop_reason", stop_reason(reason_, stop_, params, num_calls_ > 0)},
+           {"stop_sequence", stop_sequence(stop_, params)}}},
+         {"usage", messages_usage(counts_)}},
+        out);
+    add({{"type", "message_stop"}}, out);
+  }
+
+  void fail(const Error& error, std::string& out) override {
+    out += "event: error\ndata: " + messages_error(error).body + "\n\n";
+  }
+
+ private:
+  void add(const json::object& event, std::string& out) {
+    const json::string& name = event.at("type").as_string();
+    add_named_event({name.data(), name.size()}, event, out);
+  }
+  void open(const std::string& kind, json::object block, std::string& out) {
+    if (open_ == kind) return;
+    close(out);
+    open_ = kind;
+    add({{"type", "content_block_start"},
+         {"index", num_blocks_++},
+         {"content_block", std::move(block)}},
+        out);
+  }
+  void close(std::string& out) {
+    if (open_.empty()) return;
+    open_.clear();
+    add({{"type", "content_block_stop"}, {"index", num_blocks_ - 1}}, out);
+  }
+  void add_delta(json::object delta, std::string& out) {
+    add({{"type", "content_block_delta"}, {"index", num_blocks_ - 1}, {"delta", std::move(delta)}},
+        out);
+  }
+  void add_call(const ToolCall& call, std::string& out) {
+    const bool goes_on = call.name.empty() && num_calls_ > 0;
+    if (!goes_on) {
+      ++num_calls_;
+      const std::string name = call.name.empty() ? submission_.form().forced.name : call.name;
+      open(fmt::format("call {}", num_calls_),
+           {{"type", "tool_use"},
+            {"id", message_call_id()},
+            {"name", name},
+            {"input", json::object()}},
+           out);
+    }
+    add_delta({{"type", "input_json_delta"}, {"partial_json", call.arguments}}, out);
+  }
+
+  Submission& submission_;
+  AnswerParser parser_;
+  UsageCounts counts_;
+  int64_t num_blocks_ = 0, num_calls_ = 0;
+  std::string open_;
+  std::optional<FinishReason> reason_;
+  std::string stop_;
+};
+
+Result<ServerRequest> parse_messages(Service& service, const json::object& body,
+                                     bool needs_max_tokens) {
+  ERNIE_TRY(const json::object chat, to_chat(body, needs_max_tokens));
+  return parse_server_chat(chat, service.options().sampling, service.options().limits);
+}
+
+}  // namespace
+
+Reply handle_messages(Service& service, Exchange& exchange) {
+  const auto body = parse_body(exchange);
+  if (!body) return messages_error(body.error());
+  auto request = parse_messages(service, *body, /*needs_max_tokens=*/true);
+  if (!request) return messages_error(request.error());
+  auto submission = Submission::create(service, exchange, *std::move(request),
+                                       answer_id("msg_", exchange, *body));
+  if (!submission) return messages_error(submission.error());
+  if (!(*submission)->request().stream)
+    return make_whole_answer(*std::move(submission), whole_reply);
+  auto writer = std::make_unique<MessageEvents>(**submission);
+  return make_event_answer(*std::move(submission), std::move(writer));
+}
+
+Reply handle_count_tokens(Service& service, Exchange& exchange) {
+  const auto body = parse_body(exchange);
+  if (!body) return messages_error(body.error());
+  const auto request = parse_messages(service, *body, /*needs_max_tokens=*/false);
+  if (!request) return messages_error(request.error());
+  if (service.tokenizer() == nullptr) {
+    return messages_error(
+        make_error(ErrorCode::kUnsupported, "the model was loaded without a tokenizer"));
+  }
+  const auto prompt = render_chat(service, *request);
+  if (!prompt) return messages_error(prompt.error());
+  const auto ids = prompt->encode(*service.tokenizer());
+  if (!ids) return messages_error(ids.error());
+  return json_reply(json::object{{"input_tokens", ids->size()}});
+}
+
+}  // namespace ernie
