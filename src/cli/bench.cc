@@ -16,6 +16,8 @@ Command add_bench_command(CLI::App& app, const EngineLoader& loader) {
       add_bench_latency_command);
   add("throughput", "Many requests at once: tokens per second, latencies, occupancy",
       add_bench_throughput_command);
+  add("serve", "Load on a server with the OpenAI API: tokens per second, latencies, goodput",
+      add_bench_serve_command);
   return [chosen] { return (*chosen)(); };
 }
 

@@ -18,6 +18,8 @@ using AddCommand = Command(CLI::App& app, const EngineLoader& loader);
 
 AddCommand add_run_command;        // run.cc
 AddCommand add_run_batch_command;  // run_batch.cc
+AddCommand add_serve_command;      // serve.cc
+AddCommand add_chat_command;       // chat.cc
 AddCommand add_inspect_command;    // inspect.cc
 AddCommand add_dummy_command;      // dummy.cc
 AddCommand add_tokenize_command;   // tokenize.cc
@@ -27,6 +29,7 @@ AddCommand add_bench_command;      // bench.cc
 // Of `ernie bench`:
 AddCommand add_bench_ops_command;         // bench_ops.cc
 AddCommand add_bench_latency_command;     // bench_latency.cc
+AddCommand add_bench_serve_command;       // bench_serve.cc
 AddCommand add_bench_throughput_command;  // bench_throughput.cc
 
 // Of `ernie verify`:

@@ -99,7 +99,10 @@ void start_log(const CLI::App& app, const EngineFlags& flags) {
   std::string line;
   for (const CLI::Option* option : app.get_options()) {
     const std::string name = option->get_name();
-    if (name != "--help") line += fmt::format(" {}={}", name, shown_value(*option));
+    if (name == "--help") continue;
+    // A secret is no news for a log.
+    const bool is_secret = name == "--api-key" && option->count() > 0;
+    line += fmt::format(" {}={}", name, is_secret ? "***" : shown_value(*option));
   }
   spdlog::info("{}{}", command_name(app), line);
 }

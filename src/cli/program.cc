@@ -1,10 +1,12 @@
 #include "cli/program.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
 
 #include "cli/commands.h"
+#include "cli/serve_arguments.h"
 
 namespace ernie {
 namespace {
@@ -60,13 +62,18 @@ int parse_and_run(int argc, const char* const* argv, const EngineLoader& loader,
   };
   add("run", "One prompt, or a file of prompts", add_run_command);
   add("run-batch", "A file of OpenAI batch requests, resumable", add_run_batch_command);
+  add("serve", "An OpenAI-compatible server", add_serve_command);
+  add("chat", "A conversation in the terminal, with a model or a server", add_chat_command);
   add("inspect", "What is in a checkpoint and what it costs in memory", add_inspect_command);
   add("dummy", "Write a random checkpoint of a given shape", add_dummy_command);
   add("tokenize", "Text to token ids and back", add_tokenize_command);
   add("verify", "Proof that what is computed is right and repeatable", add_verify_command);
   add("bench", "Speed relative to this machine's limits", add_bench_command);
+  auto arguments = expand_arguments({argv + 1, argv + argc});
+  if (!arguments) return report_failure("ernie serve", arguments.error().message.c_str());
+  std::ranges::reverse(*arguments);  // as CLI11 takes them
   try {
-    app.parse(argc, argv);
+    app.parse(*std::move(arguments));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kCouldNotRun;
   }
