@@ -1,0 +1,88 @@
+"""Every endpoint and field that `openai` knows and the server has. usage: client_openai.py URL"""
+
+import sys
+
+import openai
+
+client = openai.OpenAI(base_url=sys.argv[1] + "/v1", api_key="x", max_retries=0)
+MODEL = client.models.list().data[0].id
+assert client.models.retrieve(MODEL).id == MODEL
+PROMPT = "The capital of France is"
+MESSAGES = [{"role": "user", "content": "Hi"}]
+TOOLS = [{"type": "function", "function": {"name": "get_time", "description": "The time", "parameters": {
+    "type": "object", "properties": {"zone": {"enum": ["UTC", "CET"]}}, "required": ["zone"], "additionalProperties": False}}}]
+checks = 0
+
+
+def check(condition, text):
+    global checks
+    checks += 1
+    assert condition, text
+
+
+def text_of(stream):
+    return "".join(chunk.choices[0].text for chunk in stream if chunk.choices)
+
+
+def chat_text_of(stream):
+    return "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+
+
+greedy = client.completions.create(model=MODEL, prompt=PROMPT, max_tokens=6, temperature=0)
+check(greedy.choices[0].text == " Paris.\n", greedy)
+check(greedy.usage.total_tokens == greedy.usage.prompt_tokens + greedy.usage.completion_tokens, greedy.usage)
+check(text_of(client.completions.create(model=MODEL, prompt=PROMPT, max_tokens=6, temperature=0, stream=True)) == " Paris.\n", "stream")
+for field, value in {"best_of": 1, "echo": True, "frequency_penalty": 0.5, "logit_bias": {"20": -5}, "logprobs": 3, "n": 1, "presence_penalty": 0.5,
+                     "seed": 3, "stop": ["zz"], "suffix": None, "top_p": 0.9, "user": "me", "extra_body": {"min_tokens": 2, "top_k": 5}}.items():
+    reply = client.completions.create(model=MODEL, prompt=PROMPT, max_tokens=4, temperature=0.7, **{field: value})
+    check(reply.choices[0].finish_reason in ("stop", "length"), (field, reply))
+    with_stream = client.completions.create(model=MODEL, prompt=PROMPT, max_tokens=4, temperature=0.7, stream=True, **{field: value})
+    check(list(with_stream)[-1].choices[0].finish_reason in ("stop", "length"), field)
+chunks = list(client.completions.create(model=MODEL, prompt=[PROMPT, "a"], max_tokens=4, n=2, seed=1, stream=True,
+                                        stream_options={"include_usage": True}))
+check({c.index for chunk in chunks for c in chunk.choices} == {0, 1, 2, 3}, "choices")
+check(chunks[-1].usage.completion_tokens > 0 and not chunks[-1].choices, "usage")
+
+for field, value in {"frequency_penalty": 0.5, "logit_bias": {"20": -5}, "logprobs": True, "top_logprobs": 2, "max_completion_tokens": 4, "n": 2,
+                     "presence_penalty": 0.5, "seed": 3, "stop": ["zz"], "top_p": 0.9, "user": "me", "response_format": {"type": "text"},
+                     "metadata": {"a": "b"}, "store": False, "parallel_tool_calls": True, "tools": TOOLS, "service_tier": "auto",
+                     "reasoning_effort": "low"}.items():
+    more = {"logprobs": True} if field == "top_logprobs" else {}
+    reply = client.chat.completions.create(model=MODEL, messages=MESSAGES, max_tokens=4, **{field: value}, **more)
+    check(reply.choices[0].message.role == "assistant", (field, reply))
+    list(client.chat.completions.create(model=MODEL, messages=MESSAGES, max_tokens=4, stream=True, **{field: value}, **more))
+whole = client.chat.completions.create(model=MODEL, messages=MESSAGES, max_tokens=8, seed=5)
+check(chat_text_of(client.chat.completions.create(model=MODEL, messages=MESSAGES, max_tokens=8, seed=5, stream=True)) ==
+      whole.choices[0].message.content, "chat stream")
+
+named = client.chat.completions.create(model=MODEL, messages=MESSAGES, tools=TOOLS, max_tokens=60,
+                                       tool_choice={"type": "function", "function": {"name": "get_time"}})
+call = named.choices[0].message.tool_calls[0]
+check(call.function.name == "get_time" and call.function.arguments in ('{"zone":"UTC"}', '{"zone":"CET"}'), named)
+required = client.chat.completions.create(model=MODEL, messages=MESSAGES, tools=TOOLS, tool_choice="required", max_tokens=400)
+if required.choices[0].finish_reason != "length":
+    check(required.choices[0].finish_reason == "tool_calls" and required.choices[0].message.tool_calls, required)
+schema = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 0, "maximum": 9}}, "required": ["a"], "additionalProperties": False}
+formatted = client.chat.completions.create(model=MODEL, messages=MESSAGES, max_tokens=40, response_format={
+    "type": "json_schema", "json_schema": {"name": "x", "schema": schema, "strict": True}})
+check(len(formatted.choices[0].message.content) == len('{"a":0}'), formatted)
+for extra in ({"structured_outputs": {"regex": "[ab]{3}"}}, {"structured_outputs": {"choice": ["aba", "bab"]}},
+              {"structured_outputs": {"grammar": 'root ::= [ab] [ab] [ab]'}}):
+    reply = client.completions.create(model=MODEL, prompt=PROMPT, max_tokens=20, extra_body=extra)
+    check(len(reply.choices[0].text) == 3 and set(reply.choices[0].text) <= set("ab"), (extra, reply))
+
+response = client.responses.create(model=MODEL, input="Hi", max_output_tokens=5, instructions="Be brief.", temperature=0.5,
+                                   extra_body={"seed": 1})
+check(response.status in ("completed", "incomplete") and response.output[0].type == "message", response)
+with client.responses.stream(model=MODEL, input=[{"role": "user", "content": "Hi"}], max_output_tokens=5) as stream:
+    kinds = [event.type for event in stream]
+    check(kinds[0] == "response.created" and kinds[-1] in ("response.completed", "response.incomplete"), kinds)
+
+for expected, bad in ((openai.NotFoundError, {"model": "nope"}), (openai.BadRequestError, {"temperature": 9}),
+                      (openai.BadRequestError, {"prompt": ""}), (openai.BadRequestError, {"max_tokens": -1})):
+    try:
+        client.completions.create(**{"model": MODEL, "prompt": PROMPT, **bad})
+        check(False, f"{bad} was accepted")
+    except expected as error:
+        check(error.body["message"] and error.body["code"] == error.status_code, error.body)
+print(f"{checks} checks")
