@@ -155,7 +155,7 @@ TEST(ChatBody, RefusesDefectsByName) {
   EXPECT_TRUE(messages(R"([{"role":"user","content":"x"},{"role":"user","content":"x","z":1}])")
                   .starts_with("messages[1].z: unknown"));
   EXPECT_TRUE(messages(R"([{"role":"assistant","content":"x","tool_calls":[{}]}])")
-                  .starts_with("messages[0].tool_calls: "));
+                  .starts_with("messages[0].tool_calls[0]: got "));
   const std::string ok = R"("messages":[{"role":"user","content":"x"}])";
   EXPECT_TRUE(problem_of(chat("{" + ok + R"(,"top_logprobs":1})")).starts_with("top_logprobs: "));
   EXPECT_TRUE(problem_of(chat("{" + ok + R"(,"logprobs":1})")).starts_with("logprobs: "));
