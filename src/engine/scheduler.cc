@@ -35,6 +35,7 @@ void Scheduler::remove(Sequence& sequence) {
       break;
     case Place::kRunning:
       std::erase(running_, &sequence);
+      waiting_.note_stop(sequence, priority_of(sequence));
       break;
   }
   state.place = Place::kNowhere;
@@ -82,6 +83,7 @@ void Scheduler::share_budget() {
       std::max<int64_t>((budget_ + num_prefilling) / limits_.min_prefill_share, 1);
   num_shares_ = std::min(waiting_.size(), limits_.max_num_seqs - num_running());
   num_shares_ = std::clamp<int64_t>(most_prefilling - num_prefilling, 0, num_shares_);
+  if (somebody_must_give_way()) num_shares_ = std::max<int64_t>(num_shares_, 1);
   std::ranges::stable_sort(prefilling_, {},
                            [&](size_t i) { return running_[i]->num_pending_tokens(); });
   int64_t num_shares = num_prefilling + num_shares_;
@@ -95,35 +97,58 @@ void Scheduler::share_budget() {
 
 /// Puts what runs into the step. False if somebody had to be preempted for it.
 bool Scheduler::reserve_running() {
+  if (running_.empty()) return true;
   const size_t num_running_before = running_.size();
+  while (num_missing_blocks() > running_.front()->blocks().num_free()) {
+    if (groups_.drop_blocks()) continue;
+    const size_t index = victim();
+    preempt(index);
+    counts_.erase(counts_.begin() + static_cast<long>(index));
+  }
   for (size_t i = 0; i < running_.size(); ++i) {
     Sequence& sequence = *running_[i];
-    if (!make_room(i, sequence.num_computed_tokens() + counts_[i])) break;
+    const bool reserved = sequence.blocks().reserve(sequence.num_computed_tokens() + counts_[i]);
+    ERNIE_CHECK(reserved, "no blocks for sequence {}", sequence.id());
     step_.push_back({&sequence, counts_[i]});
   }
   return running_.size() == num_running_before;
 }
 
-/// Preempts from the back until the sequence at running_index has blocks for num_tokens; false if
-/// it had to give way itself.
-bool Scheduler::make_room(size_t running_index, int64_t num_tokens) {
-  Sequence* sequence = running_[running_index];
-  while (!sequence->blocks().reserve(num_tokens)) {
-    if (groups_.drop_blocks()) continue;
-    const bool gives_way = running_.back() == sequence;
-    preempt_last();
-    if (gives_way) return false;
+/// Blocks that the running sequences need for their parts of the step.
+int64_t Scheduler::num_missing_blocks() const {
+  int64_t count = 0;
+  for (size_t i = 0; i < running_.size(); ++i) {
+    count += running_[i]->blocks().num_missing(running_[i]->num_computed_tokens() + counts_[i]);
   }
-  return true;
+  return count;
 }
 
-void Scheduler::preempt_last() {
-  Sequence& victim = *running_.back();
-  running_.pop_back();
+/// The index of the running sequence that gives way first. Never the first one, unless it is alone.
+size_t Scheduler::victim() const {
+  const int64_t priority = priority_of(*running_.back());
+  const int64_t most = waiting_.most_running(priority);
+  size_t i = running_.size() - 1;
+  while (waiting_.num_running(running_[i]->client_id(), priority) != most) --i;
+  return i;
+}
+
+/// Whether the first one that waits is to have the place of the victim: see the class.
+bool Scheduler::somebody_must_give_way() const {
+  if (waiting_.empty() || running_.empty()) return false;
+  const Sequence& sequence = waiting_.front();
+  const int64_t theirs = priority_of(*running_.back()), own = priority_of(sequence);
+  if (theirs != own) return theirs > own;
+  return waiting_.most_running(own) >= waiting_.num_running(sequence.client_id(), own) + 2;
+}
+
+void Scheduler::preempt(size_t running_index) {
+  Sequence& victim = *running_[running_index];
+  running_.erase(running_.begin() + static_cast<long>(running_index));
   victim.preempt();
   give_up_lead(victim);
   victim.scheduling().place = Place::kWaiting;
-  waiting_.add_again(victim, priority_of(victim));
+  waiting_.note_stop(victim, priority_of(victim));
+  waiting_.add(victim, priority_of(victim));
   ++counters_.num_preemptions;
 }
 
@@ -133,7 +158,8 @@ void Scheduler::admit_waiting() {
   for (const size_t i : prefilling_) {
     blocks_due_ += running_[i]->blocks().num_missing(running_[i]->num_tokens());
   }
-  while (!waiting_.empty() && budget_ > 0 && num_running() < limits_.max_num_seqs) {
+  first_new_turn_ = last_turn_ + 1;
+  while (!waiting_.empty() && (has_place() || displace())) {
     Sequence& sequence = waiting_.front();
     sequence.take_known_prefix();
     if (must_be_held(sequence)) {
@@ -142,7 +168,8 @@ void Scheduler::admit_waiting() {
     }
     if (!make_room_to_begin(sequence)) {
       sequence.preempt();  // who waits holds no blocks
-      return;
+      if (&waiting_.front() == &sequence) return;
+      continue;
     }
     take_known_part(sequence);
     const int64_t share = std::max(budget_ / std::max<int64_t>(num_shares_, 1),
@@ -166,19 +193,36 @@ void Scheduler::hold(Sequence& sequence) {
   waiting_.pop();
   sequence.preempt();
   SchedulingState& state = sequence.scheduling();
-  if (state.turn == 0) state.turn = ++last_turn_;
   state.place = Place::kHeld;
   state.group->held.push_back(&sequence);
   ++num_held_;
 }
 
+bool Scheduler::has_place() const { return budget_ > 0 && num_running() < limits_.max_num_seqs; }
+
 /// Whether there are blocks for all of its tokens besides those that running prompts will take. A
-/// prompt that began without would only be preempted.
+/// prompt that began without would only be preempted. False also if another one is the first now.
 bool Scheduler::make_room_to_begin(Sequence& sequence) {
   while (sequence.blocks().num_missing(sequence.num_tokens()) + blocks_due_ >
          sequence.blocks().num_free()) {
-    if (!groups_.drop_blocks()) return false;
+    if (groups_.drop_blocks()) continue;
+    if (!displace() || &waiting_.front() != &sequence) return false;
   }
+  return true;
+}
+
+/// Takes somebody out of the step for the first one that waits. False if nobody must give way.
+/// Whoever is waiting for the prompt of that one may be the first then.
+bool Scheduler::displace() {
+  if (!somebody_must_give_way()) return false;
+  const size_t index = victim();
+  const Sequence& displaced = *running_[index];
+  if (displaced.scheduling().turn >= first_new_turn_) return false;
+  const auto part = std::ranges::find(step_, &displaced, &ScheduledSequence::sequence);
+  budget_ += part->num_new_tokens;
+  step_.erase(part);
+  blocks_due_ -= displaced.blocks().num_missing(displaced.num_tokens());
+  preempt(index);
   return true;
 }
 
@@ -192,8 +236,9 @@ void Scheduler::take_known_part(Sequence& sequence) {
 
 void Scheduler::admit(Sequence& sequence, int64_t num_tokens) {
   waiting_.pop();
+  waiting_.note_start(sequence, priority_of(sequence));
   SchedulingState& state = sequence.scheduling();
-  if (state.turn == 0) state.turn = ++last_turn_;
+  state.turn = ++last_turn_;
   state.place = Place::kRunning;
   PromptGroup* group = state.group;
   if (group != nullptr && group->leader == nullptr && !group->blocks) group->leader = &sequence;
@@ -244,7 +289,7 @@ void Scheduler::give_up_lead(const Sequence& sequence) {
 void Scheduler::release_held(PromptGroup& group) {
   for (Sequence* sequence : group.held) {
     sequence->scheduling().place = Place::kWaiting;
-    waiting_.add_again(*sequence, priority_of(*sequence));
+    waiting_.add(*sequence, priority_of(*sequence));
     --num_held_;
   }
   group.held.clear();

@@ -39,10 +39,13 @@ struct SchedulerCounters {
 /// does not need is the others'. So a short prompt does not wait for a long one.
 ///
 /// Sequences are admitted in the order of WaitingQueue, while there are blocks for their whole
-/// text. When blocks run out nevertheless, the one of the highest priority number, of equal ones
-/// the one that had its turn last, gives its own up and is computed again later. So the first one
-/// always comes to its end if the cache can hold one whole context, and then the next one is the
-/// first.
+/// text. When blocks run out nevertheless, somebody gives its own up and is computed again later:
+/// of the highest priority number, of the client of whom the most run, the one that was admitted
+/// last. So the first one always comes to its end if the cache can hold one whole context, and then
+/// the next one is the first.
+///
+/// Nobody waits for a place because another has many: it is given the place of a sequence of a
+/// higher priority number, or of a client of whom at least two more run.
 ///
 /// What is known of a sequence's beginning is not computed again: blocks are shared, and of the
 /// block behind them the part that agrees is copied.
@@ -78,12 +81,16 @@ class Scheduler {
   bool comes_before(const Sequence& a, const Sequence& b) const;
   void share_budget();
   bool reserve_running();
-  bool make_room(size_t running_index, int64_t num_tokens);
-  void preempt_last();
+  int64_t num_missing_blocks() const;
+  size_t victim() const;
+  bool somebody_must_give_way() const;
+  void preempt(size_t running_index);
   void admit_waiting();
   bool must_be_held(Sequence& sequence) const;
   void hold(Sequence& sequence);
+  bool has_place() const;
   bool make_room_to_begin(Sequence& sequence);
+  bool displace();
   void take_known_part(Sequence& sequence);
   void admit(Sequence& sequence, int64_t num_tokens);
   void hand_out_rest();
@@ -106,6 +113,7 @@ class Scheduler {
   int64_t budget_ = 0;              // tokens that are left
   int64_t num_shares_ = 0;          // for sequences that may be admitted
   int64_t blocks_due_ = 0;          // that running prompts will still take
+  uint64_t first_new_turn_ = 0;     // of those admitted in it
 };
 
 }  // namespace ernie

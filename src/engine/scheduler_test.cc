@@ -323,6 +323,19 @@ TEST(SchedulerPriority, TheLowestComesFirstAndTheHighestGivesWay) {
   EXPECT_TRUE(bench.step().contains(1)) << "before the one of priority 7";
 }
 
+TEST(SchedulerPriority, AnUrgentOneIsGivenThePlaceOfAnother) {
+  Bench bench(
+      {.max_num_seqs = 2, .max_num_batched_tokens = 40, .policy = SchedulingPolicy::kPriority},
+      /*num_blocks=*/100);
+  bench.add(2, 5);
+  bench.add(2, 7);
+  bench.step();
+  bench.add(2, 7);
+  EXPECT_EQ(bench.step(), (Counts{{1, 1}, {2, 1}}));
+  bench.add(2, 6);
+  EXPECT_EQ(bench.step(), (Counts{{1, 1}, {4, 2}}));
+}
+
 TEST(SchedulerPriority, CountsForNothingFirstComeFirstServed) {
   Bench bench({.max_num_seqs = 1, .max_num_batched_tokens = 40}, 8);
   bench.add(3, 5);
@@ -336,6 +349,49 @@ TEST(SchedulerFairness, ClientsAreAdmittedInTurn) {
   bench.add(2, 0, 2);
   bench.add(2, 0, 3);
   EXPECT_EQ(bench.step(), (Counts{{1, 2}, {2, 2}, {51, 2}, {52, 2}}));
+}
+
+TEST(SchedulerFairness, WhoHasManyPlacesGivesOneToAClientThatHasNone) {
+  Bench bench({.max_num_seqs = 4, .max_num_batched_tokens = 4}, 100);
+  for (int i = 0; i < 50; ++i) bench.add(1, 0, /*client_id=*/1);
+  EXPECT_EQ(bench.step(), (Counts{{1, 1}, {2, 1}, {3, 1}, {4, 1}}));
+  bench.add(1, 0, 2);  // 51
+  bench.add(1, 0, 2);
+  bench.add(1, 0, 2);
+  EXPECT_EQ(bench.step(), (Counts{{1, 1}, {2, 1}, {51, 1}, {52, 1}}))
+      << "the last ones go, until both have as many";
+  EXPECT_EQ(bench.step(), (Counts{{1, 1}, {2, 1}, {51, 1}, {52, 1}}));
+  bench.add(1, 0, 3);  // 54
+  EXPECT_TRUE(bench.step().contains(54));
+}
+
+TEST(SchedulerFairness, WhoHasAllTheBlocksGivesSomeToAClientThatHasNone) {
+  Bench bench({.max_num_seqs = 8, .max_num_batched_tokens = 64}, /*num_blocks=*/12);
+  for (int i = 0; i < 3; ++i) bench.add(15, 0, /*client_id=*/1);  // four blocks each
+  EXPECT_EQ(bench.step(), (Counts{{1, 15}, {2, 15}, {3, 15}}));
+  bench.add(4, 0, 2);
+  EXPECT_EQ(bench.step(), (Counts{{1, 1}, {2, 1}, {4, 4}}));
+  EXPECT_EQ(bench.sequences[2]->blocks().capacity(), 0);
+}
+
+TEST(SchedulerFairness, OfTheClientOfWhomTheMostRunTheLastGivesWay) {
+  Bench bench({.max_num_seqs = 8, .max_num_batched_tokens = 64}, /*num_blocks=*/8);
+  bench.add(7, 0, /*client_id=*/1);
+  bench.add(7, 0, 1);
+  bench.step();
+  bench.add(7, 0, 2);
+  bench.add(6, 0, 3);
+  bench.step();
+  EXPECT_EQ(bench.step(), (Counts{{1, 1}, {3, 1}, {4, 1}})) << "not those that came later";
+}
+
+// Else it would wait until one of four is computed.
+TEST(SchedulerFairness, WhoHasManyPromptsSharesTheBudgetWithAClientThatHasNone) {
+  Bench bench({.max_num_seqs = 8, .max_num_batched_tokens = 64, .min_prefill_share = 16}, 2000);
+  for (int i = 0; i < 5; ++i) bench.add(1000, 0, /*client_id=*/1);
+  EXPECT_EQ(bench.step(), (Counts{{1, 16}, {2, 16}, {3, 16}, {4, 16}}));
+  bench.add(10, 0, 2);
+  EXPECT_TRUE(bench.step().contains(6));
 }
 
 TEST(SchedulerFairness, AShortPromptDoesNotWaitForALongOne) {

@@ -13,7 +13,7 @@ struct PromptGroup;
 /// What the scheduler notes about a sequence.
 struct SchedulingState {
   enum class Place { kNowhere, kWaiting, kHeld, kRunning } place = Place::kNowhere;
-  uint64_t turn = 0;             ///< its number among those that had their turn; 0: it had none
+  uint64_t turn = 0;             ///< of one that runs: the number of its admission
   PromptGroup* group = nullptr;  ///< whom it shares its prompt with, until that is computed
   bool was_admitted = false;
 };

@@ -5,6 +5,8 @@
 namespace ernie {
 namespace {
 
+using Place = SchedulingState::Place;
+
 constexpr uint64_t kBeginning = 0x243f6a8885a308d3;
 constexpr uint64_t kVocab = 4;  // few, so that texts meet again
 
@@ -109,8 +111,6 @@ void Simulation::arrive() {
     auto sequence = std::make_unique<Sequence>(++last_id_, GenerationRequest(request),
                                                BlockTable(*blocks_, block_size_));
     scheduler_->add(*sequence);
-    const size_t level = level_of(*sequence);
-    if (num_without_turn_[level][request.client_id]++ == 0) turns_[level][request.client_id] = {};
     requests_.push_back({.sequence = std::move(sequence),
                          .salt = random_(),
                          .stop_token = draw(3) == 0 ? static_cast<TokenId>(draw(kVocab)) : -1});
@@ -126,24 +126,23 @@ void Simulation::cancel() {
 }
 
 void Simulation::end(size_t index) {
-  const Sequence& sequence = *requests_[index].sequence;
-  if (!requests_[index].was_in_turn) {
-    --num_without_turn_[level_of(sequence)][sequence.client_id()];
-  }
   scheduler_->remove(*requests_[index].sequence);
   requests_.erase(requests_.begin() + static_cast<long>(index));
 }
 
 /// As the engine does it: all is computed and sampled, then noted, then what has ended leaves.
 void Simulation::step() {
-  using Place = SchedulingState::Place;
+  num_running_ = {};
   for (Request& request : requests_) {
     request.ran_before = request.sequence->scheduling().place == Place::kRunning;
+    request.turn_before = request.sequence->scheduling().turn;
+    if (request.ran_before) ++running_of(*request.sequence);
   }
   const auto scheduled = scheduler_->schedule();
   ++counts_.num_steps;
-  check_turns();
   check_victims();
+  check_order();
+  check_shares();
   check_step(scheduled);
   if (!failure_.empty()) return;
   for (const SlotCopy& copy : scheduler_->copies()) {
@@ -238,49 +237,77 @@ void Simulation::check_step(std::span<const ScheduledSequence> scheduled) {
          "neither running nor waiting");
 }
 
-/// Follows the turns that sequences were given, in their order.
-void Simulation::check_turns() {
-  std::vector<const Sequence*> news;
-  for (Request& request : requests_) {
-    if (request.was_in_turn || request.sequence->scheduling().turn == 0) continue;
-    request.was_in_turn = true;
-    news.push_back(request.sequence.get());
-  }
-  std::ranges::sort(news, {}, [](const Sequence* s) { return s->scheduling().turn; });
-  for (const Sequence* sequence : news) take_turn(*sequence);
+int& Simulation::running_of(const Sequence& sequence) {
+  return num_running_[level_of(sequence)][sequence.client_id()];
 }
 
-void Simulation::take_turn(const Sequence& sequence) {
-  const size_t level = level_of(sequence), own = sequence.client_id();
-  for (size_t better = 0; better < level; ++better) {
-    for (const int count : num_without_turn_[better]) expect(count == 0, "a better one waits");
-  }
-  for (const Request& request : requests_) {
-    const bool is_earlier = !request.was_in_turn && request.sequence->client_id() == own &&
-                            level_of(*request.sequence) == level;
-    expect(!is_earlier || request.sequence->id() > sequence.id(), "a client's later one begins");
-  }
-  --num_without_turn_[level][own];
-  turns_[level][own] = {};
-  for (size_t client = 0; client < kClients; ++client) {
-    if (client == own || num_without_turn_[level][client] == 0) continue;
-    expect(++turns_[level][client][own] <= 1, "a client is passed over");
-  }
-}
-
+/// Brings the counts to those after all preemptions.
 void Simulation::check_victims() {
-  using Rank = std::pair<size_t, uint64_t>;
-  Rank last_running{0, 0}, first_victim{kLevels, 0};
+  std::vector<const Sequence*> victims, others;
   for (const Request& request : requests_) {
     if (!request.ran_before) continue;
-    const Rank rank{level_of(*request.sequence), request.sequence->scheduling().turn};
-    if (request.sequence->scheduling().place == SchedulingState::Place::kRunning) {
-      last_running = std::max(last_running, rank);
-    } else {
-      first_victim = std::min(first_victim, rank);
+    const SchedulingState& state = request.sequence->scheduling();
+    const bool goes_on = state.place == Place::kRunning && state.turn == request.turn_before;
+    (goes_on ? others : victims).push_back(request.sequence.get());
+  }
+  for (const Sequence* victim : victims) --running_of(*victim);
+  for (const Sequence* victim : victims) {
+    for (const Sequence* other : others) {
+      const size_t level = level_of(*victim), least = level_of(*other);
+      expect(level >= least, "one of a better priority is preempted");
+      expect(level != least || running_of(*victim) + 1 >= running_of(*other),
+             "one of a client that has less is preempted");
     }
   }
-  expect(last_running < first_victim, "one that comes before is preempted");
+}
+
+/// Follows the admissions of the step in their order.
+void Simulation::check_order() {
+  std::vector<const Sequence*> admitted;
+  for (const Request& request : requests_) {
+    const SchedulingState& state = request.sequence->scheduling();
+    if (state.place == Place::kRunning && state.turn != request.turn_before) {
+      admitted.push_back(request.sequence.get());
+    }
+  }
+  std::ranges::sort(admitted, {}, [](const Sequence* s) { return s->scheduling().turn; });
+  for (const Sequence* sequence : admitted) {
+    check_admitted(*sequence);
+    ++running_of(*sequence);
+  }
+}
+
+void Simulation::check_admitted(const Sequence& sequence) {
+  for (const Request& request : requests_) {
+    const Sequence& other = *request.sequence;
+    if (other.scheduling().place != Place::kWaiting) continue;
+    const size_t own = level_of(sequence), theirs = level_of(other);
+    expect(theirs >= own, "a better one waits");
+    if (theirs != own) continue;
+    expect(running_of(other) >= running_of(sequence), "a client of whom fewer run waits");
+    const bool is_earlier = other.client_id() == sequence.client_id() && other.id() < sequence.id();
+    expect(!is_earlier, "a client's later one begins");
+  }
+}
+
+void Simulation::check_shares() {
+  const bool is_settled = std::ranges::all_of(requests_, [](const Request& request) {
+    const SchedulingState& state = request.sequence->scheduling();
+    return request.ran_before == (state.place == Place::kRunning) &&
+           state.turn == request.turn_before;
+  });
+  if (!is_settled) return;
+  for (const Request& waiting : requests_) {
+    if (waiting.sequence->scheduling().place != Place::kWaiting) continue;
+    const size_t own = level_of(*waiting.sequence);
+    for (const Request& running : requests_) {
+      if (!running.ran_before) continue;
+      const size_t theirs = level_of(*running.sequence);
+      expect(theirs <= own, "a worse one has the place of one that waits");
+      expect(theirs != own || running_of(*running.sequence) < running_of(*waiting.sequence) + 2,
+             "a client has the place of one that waits");
+    }
+  }
 }
 
 void Simulation::check_blocks() {
@@ -289,7 +316,7 @@ void Simulation::check_blocks() {
   for (const Request& request : requests_) {
     const Sequence& sequence = *request.sequence;
     const std::vector<BlockId>& blocks = sequence.blocks().blocks();
-    const bool runs = sequence.scheduling().place == SchedulingState::Place::kRunning;
+    const bool runs = sequence.scheduling().place == Place::kRunning;
     expect(runs || blocks.empty(), "who waits has blocks");
     for (const BlockId block : blocks) ++references_[static_cast<size_t>(block)];
     expect(!sequence.blocks().copied_block(), "a block is kept that was copied");

@@ -31,8 +31,12 @@ struct SimulationCounts {
 /// - nobody else refers to a block that a sequence may write to, and who waits has no blocks;
 /// - what the prefix cache knows of a block is stored in it;
 /// - a step has no more tokens and sequences than allowed, and each running sequence moves;
-/// - clients of equal priority take turns, and nobody begins before one of a better priority;
-/// - whoever is preempted comes after all that go on running;
+/// - nobody begins before one of a better priority, nor of equal ones before a client of whom fewer
+///   run, nor before an older one of its own client;
+/// - nobody is preempted while one of a worse priority goes on, nor of equal ones while a client of
+///   whom more run loses none;
+/// - where nobody begins or is preempted, nobody waits whose place another one has: neither does one
+///   of a worse priority run, nor two more of another client;
 /// - a finished answer is what the request gets alone, and that of a cancelled one begins so;
 /// - without arrivals all come to their end, within as many steps as they have tokens.
 class Simulation {
@@ -49,7 +53,8 @@ class Simulation {
     std::unique_ptr<Sequence> sequence;
     uint64_t salt = 0;  // as a sampling seed
     TokenId stop_token = -1;
-    bool was_in_turn = false, ran_before = false;
+    bool ran_before = false;
+    uint64_t turn_before = 0;
     bool has_ended = false;
   };
 
@@ -69,12 +74,14 @@ class Simulation {
 
   Request& request_of(const Sequence& sequence);
   size_t level_of(const Sequence& sequence) const;
+  int& running_of(const Sequence& sequence);
   int64_t longest(const Request& request) const;
   void expect(bool holds, const char* what);
   void check_step(std::span<const ScheduledSequence> scheduled);
-  void check_turns();
+  void check_order();
   void check_victims();
-  void take_turn(const Sequence& sequence);
+  void check_admitted(const Sequence& sequence);
+  void check_shares();
   void check_blocks();
   void check_known_texts();
   void check_answer(const Request& request);
@@ -90,9 +97,7 @@ class Simulation {
   std::array<std::vector<TokenId>, 3> texts_;
   std::vector<uint64_t> slots_;
   std::vector<uint64_t> prefix_values_;  // the number at the end of each prefix
-  // By level, client and other client: turns of the other one since this one waits or had its own.
-  std::array<std::array<std::array<int, kClients>, kClients>, kLevels> turns_{};
-  std::array<std::array<int, kClients>, kLevels> num_without_turn_{};
+  std::array<std::array<int, kClients>, kLevels> num_running_{};  // as far as the step is followed
   std::vector<int32_t> references_;
   std::string failure_;
   SimulationCounts counts_;
