@@ -153,7 +153,7 @@ Environment collect_environment() {
   environment.build_flags = ERNIE_BUILD_FLAGS;
   environment.version = ERNIE_BUILD_VERSION;
   environment.commit = ERNIE_BUILD_COMMIT;
-  environment.command_line = clean_text(shell_quoted(own_arguments()));
+  environment.command_line = clean_text(shell_quoted(without_secrets(own_arguments())));
   environment.date_utc = fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(std::time(nullptr)));
   return environment;
 }
@@ -200,6 +200,21 @@ boost::json::object to_json(const Environment& environment) {
           {"commit", environment.commit},
           {"command_line", environment.command_line},
           {"date_utc", environment.date_utc}};
+}
+
+std::vector<std::string> without_secrets(std::vector<std::string> arguments) {
+  bool is_key = false;  // behind the flag; several keys may follow it
+  for (std::string& argument : arguments) {
+    std::string name = argument.substr(0, argument.find('='));
+    std::ranges::replace(name, '_', '-');
+    if (argument.starts_with("--")) {
+      is_key = name == "--api-key" && name.size() == argument.size();
+      if (name == "--api-key" && !is_key) argument = name + "=***";
+    } else if (is_key) {
+      argument = "***";
+    }
+  }
+  return arguments;
 }
 
 std::string shell_quoted(const std::vector<std::string>& arguments) {

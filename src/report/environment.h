@@ -26,7 +26,7 @@ struct Environment {
   std::string build_flags;
   std::string version;       ///< of the program
   std::string commit;        ///< "+" after it: built from changed files; "unknown" outside git
-  std::string command_line;  ///< quoted as a shell wants it
+  std::string command_line;  ///< quoted as a shell wants it, without secrets
   std::string date_utc;      ///< "2025-01-31 12:34:56 UTC": when this was collected
 };
 
@@ -38,6 +38,10 @@ std::vector<std::pair<Text, std::string>> environment_rows(const Environment& en
 
 /// Every field under its own name.
 boost::json::object to_json(const Environment& environment);
+
+/// The arguments with *** in place of each key of --api-key, however the flag was spelled: what a
+/// report shows is shown to others.
+std::vector<std::string> without_secrets(std::vector<std::string> arguments);
 
 /// A command line that a POSIX shell reads as exactly these arguments.
 std::string shell_quoted(const std::vector<std::string>& arguments);

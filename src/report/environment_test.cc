@@ -46,6 +46,18 @@ TEST(Environment, JsonHasEveryField) {
   EXPECT_EQ(object.at("instruction_sets").as_array().size(), 2u);
 }
 
+TEST(WithoutSecrets, HidesKeysHoweverTheyAreGiven) {
+  using Arguments = std::vector<std::string>;
+  EXPECT_EQ(without_secrets({"ernie", "--api-key", "s1", "--url", "http://x"}),
+            (Arguments{"ernie", "--api-key", "***", "--url", "http://x"}));
+  EXPECT_EQ(without_secrets({"ernie", "--api-key=s1=s2", "x"}),
+            (Arguments{"ernie", "--api-key=***", "x"}));
+  EXPECT_EQ(without_secrets({"ernie", "--api_key", "s1", "s2"}),
+            (Arguments{"ernie", "--api_key", "***", "***"}));
+  EXPECT_EQ(without_secrets({"ernie", "--api_key=s1", "--api-keys=3"}),
+            (Arguments{"ernie", "--api-key=***", "--api-keys=3"}));
+}
+
 TEST(ShellQuoted, IsReadBackAsTheSameArguments) {
   EXPECT_EQ(shell_quoted({"ernie", "--a=b", "/x.y"}), "ernie --a=b /x.y");
   EXPECT_EQ(shell_quoted({"a b", "", "it's", "$x"}), "'a b' '' 'it'\\''s' '$x'");
