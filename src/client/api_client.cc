@@ -61,8 +61,9 @@ Result<void> stream(HttpClient& client, const std::string& path, const json::obj
   EventReader events;
   std::string refusal;
   std::optional<Error> problem;
+  bool is_done = false, was_stopped = false;
   const auto take = [&](std::string_view data) {
-    if (data == "[DONE]") return true;
+    if (data == "[DONE]") return is_done = true;
     const auto value = parse_json(data);
     if (!value || !value->is_object()) {
       problem = make_error(ErrorCode::kCorruptData, "{}: an event is no JSON object", path);
@@ -72,11 +73,18 @@ Result<void> stream(HttpClient& client, const std::string& path, const json::obj
       problem = response_error(500, data);
       return false;
     }
-    return event(value->get_object());
+    was_stopped = !event(value->get_object());
+    return !was_stopped;
   };
   const std::string text = json_text(body);
   const auto response = client.request(path, &text, [&](int status, std::string_view bytes) {
-    if (status == 200) return events.push(bytes, take);
+    if (status == 200) {
+      const bool goes_on = events.push(bytes, take);
+      if (!goes_on && !problem && !was_stopped) {
+        problem = make_error(ErrorCode::kCorruptData, "{}: a line without an end", path);
+      }
+      return goes_on;
+    }
     constexpr size_t kLongestRefusal = 1 << 20;
     refusal += bytes;
     return refusal.size() < kLongestRefusal;
@@ -84,6 +92,9 @@ Result<void> stream(HttpClient& client, const std::string& path, const json::obj
   if (problem) return *problem;
   if (!response) return response.error();
   if (response->status != 200) return response_error(response->status, refusal);
+  if (!is_done) {
+    return make_error(ErrorCode::kIo, "{}: the stream ended before its [DONE]", path);
+  }
   return {};
 }
 

@@ -24,7 +24,8 @@ Result<ServedModel> first_model(HttpClient& client);
 Error response_error(int status, std::string_view body);
 
 /// Sends `body`, whose "stream" is true, and calls `event` with every chunk as it comes. Error:
-/// what the server says, also within the stream; no answer; kCancelled if `event` returned false.
+/// what the server says, also within the stream; no answer; kIo for a stream that ends without its
+/// [DONE]; kCancelled if `event` returned false or the client was stopped.
 Result<void> stream(HttpClient& client, const std::string& path, const boost::json::object& body,
                     const std::function<bool(const boost::json::object& chunk)>& event);
 
