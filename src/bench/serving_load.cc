@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cmath>
+#include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
-#include "base/rng.h"
+#include "bench/serving_requests.h"
 
 namespace ernie::bench {
 namespace {
@@ -17,10 +18,11 @@ namespace {
 namespace json = boost::json;
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kFirstPlainToken = 300;  // below are bytes, digits and control tokens
 constexpr int64_t kVocabularyOfMost = 30'000;
 constexpr int64_t kMostThreads = 4096;
-enum Stream : uint64_t { kPrefix = 1, kPrompts = 2, kArrivals = 3 };
+constexpr std::chrono::milliseconds kHookInterval{50};
+// Each of thousands of connections may ask this often.
+constexpr std::chrono::milliseconds kStopInterval{500};
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -33,34 +35,6 @@ double processor_seconds() {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
   };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-/// A token of a random prompt, the same for the same arguments.
-int64_t random_token(const ServingOptions& options, uint64_t stream, uint64_t index) {
-  const auto count = static_cast<double>(options.vocab_size - kFirstPlainToken);
-  return kFirstPlainToken +
-         static_cast<int64_t>(philox_uniform(options.seed, stream, index) * count);
-}
-
-json::array random_prompt(const ServingOptions& options, int64_t request) {
-  json::array ids;
-  for (int64_t i = 0; i < options.input_len; ++i) {
-    const bool is_shared = i < options.prefix_len;
-    const uint64_t index = static_cast<uint64_t>(is_shared ? i : request * options.input_len + i);
-    ids.emplace_back(random_token(options, is_shared ? kPrefix : kPrompts, index));
-  }
-  return ids;
-}
-
-json::object request_body(const ServingOptions& options, const std::string& model,
-                          int64_t request) {
-  return {{"model", model},
-          {"prompt", random_prompt(options, request)},
-          {"max_tokens", options.output_len},
-          {"temperature", options.temperature},
-          {"ignore_eos", options.ignore_eos},
-          {"stream", true},
-          {"stream_options", {{"include_usage", true}}}};
 }
 
 void read_usage(const json::object& chunk, ServedRequest& request) {
@@ -79,34 +53,139 @@ void read_usage(const json::object& chunk, ServedRequest& request) {
   }
 }
 
+/// Whether a chunk is a piece of the answer: in a conversation the first one only names the role.
+bool is_piece(const json::object& chunk, bool is_chat) {
+  const json::value* choices = chunk.if_contains("choices");
+  if (choices == nullptr || !choices->is_array() || choices->get_array().empty()) return false;
+  if (!is_chat) return true;
+  const json::object* choice = choices->get_array().front().if_object();
+  const json::value* delta = choice == nullptr ? nullptr : choice->if_contains("delta");
+  if (delta == nullptr || !delta->is_object()) return false;
+  return std::ranges::any_of(delta->get_object(), [](const auto& member) {
+    const bool is_text = member.value().is_string() && !member.value().get_string().empty();
+    return member.key() != "role" && (is_text || member.value().is_array());
+  });
+}
+
+/// Servers repeat in their words what they were sent.
+std::string without_key(std::string text, const std::string& key) {
+  if (key.empty()) return text;
+  for (size_t at = text.find(key); at != std::string::npos; at = text.find(key, at + 3)) {
+    text.replace(at, key.size(), "***");
+  }
+  return text;
+}
+
 void send(HttpClient& client, const ServingOptions& options, const json::object& body,
           Clock::time_point start, ServedRequest& request) {
   request.sent_s = seconds_since(start);
   const auto done = stream(client, options.endpoint, body, [&](const json::object& chunk) {
-    const json::value* choices = chunk.if_contains("choices");
-    const bool has_choice =
-        choices != nullptr && choices->is_array() && !choices->get_array().empty();
-    if (has_choice) request.chunk_s.push_back(seconds_since(start));
+    if (is_piece(chunk, options.is_chat)) request.chunk_s.push_back(seconds_since(start));
     read_usage(chunk, request);
     return true;
   });
   request.end_s = seconds_since(start);
-  if (!done) request.error = done.error().message;
+  request.is_finished = done || done.error().code != ErrorCode::kCancelled;
+  if (!done) request.error = without_key(done.error().message, options.server.api_key);
   if (done && request.chunk_s.empty()) request.error = "an answer without a choice";
+  if (request.num_output_tokens == 0) {
+    request.num_output_tokens = static_cast<int64_t>(request.chunk_s.size());
+  }
 }
 
-/// When each request is to be sent: exponential times between them.
-std::vector<double> arrivals(const ServingOptions& options) {
-  std::vector<double> times(static_cast<size_t>(options.num_prompts), 0);
-  if (options.request_rate <= 0) return times;
-  double time = 0;
-  for (size_t i = 0; i < times.size(); ++i) {
-    times[i] = time;
-    const double uniform = philox_uniform(options.seed, kArrivals, i);
-    time -= std::log(std::max(1 - uniform, 1e-9)) / options.request_rate;
+/// The server's model, as soon as it names one.
+Result<ServedModel> wait_for_model(HttpClient& probe, const ServingOptions& options,
+                                   const ServingHooks& hooks) {
+  const auto start = Clock::now();
+  while (true) {
+    auto served = first_model(probe);
+    const bool may_wait = seconds_since(start) < static_cast<double>(options.ready_timeout_s);
+    if (served || !may_wait || hooks.should_stop()) return served;
+    std::this_thread::sleep_for(kHookInterval);
   }
-  return times;
 }
+
+/// The measured requests, on as many threads as may be under way.
+class Load {
+ public:
+  Load(ServingRun& run, const ServingHooks& hooks)
+      : run_(run), hooks_(hooks), due_(arrival_times(run.options)) {
+    run_.requests.resize(due_.size());
+  }
+
+  void run() {
+    const ServingOptions& options = run_.options;
+    const int64_t most = options.max_concurrency > 0 ? options.max_concurrency : kMostThreads;
+    const int64_t count = std::min({options.num_prompts, most, kMostThreads});
+    std::vector<std::thread> threads;
+    start_ = Clock::now();
+    num_working_ = count;
+    for (int64_t i = 0; i < count; ++i) {
+      try {
+        threads.emplace_back([this] { work(); });
+      } catch (const std::system_error&) {  // as many as the system gives
+        const std::lock_guard lock(mutex_);
+        num_working_ -= count - i;
+        break;
+      }
+    }
+    watch();
+    for (std::thread& thread : threads) thread.join();
+    run_.duration_s = seconds_since(start_);
+    run_.was_interrupted = was_stopped_;
+    std::erase_if(run_.requests, [](const ServedRequest& one) { return !one.is_finished; });
+  }
+
+ private:
+  void watch() {
+    std::unique_lock lock(mutex_);
+    while (num_working_ > 0) {
+      worker_ended_.wait_for(lock, kHookInterval);
+      if (!was_stopped_ && hooks_.should_stop()) {
+        was_stopped_ = true;
+        stopped_.notify_all();
+      }
+      hooks_.progress(num_done_);
+    }
+  }
+
+  void work() {
+    const ServingOptions& options = run_.options;
+    HttpClient client(options.server);
+    client.set_timeout(std::chrono::seconds(options.timeout_s));
+    client.set_stop([this] { return was_stopped_.load(); }, kStopInterval);
+    for (int64_t i = next_++; i < options.num_prompts; i = next_++) {
+      ServedRequest& request = run_.requests[static_cast<size_t>(i)];
+      request.due_s = due_[static_cast<size_t>(i)];
+      const json::object body = serving_body(options, run_.model, i);
+      if (!wait_until(request.due_s)) break;
+      send(client, options, body, start_, request);
+      ++num_done_;
+    }
+    const std::lock_guard lock(mutex_);
+    --num_working_;
+    worker_ended_.notify_one();
+  }
+
+  /// False if the load ends before.
+  bool wait_until(double due_s) {
+    const auto due =
+        start_ + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(due_s));
+    if (Clock::now() >= due) return !was_stopped_;
+    std::unique_lock lock(mutex_);
+    return !stopped_.wait_until(lock, due, [this] { return was_stopped_.load(); });
+  }
+
+  ServingRun& run_;
+  const ServingHooks& hooks_;
+  const std::vector<double> due_;
+  Clock::time_point start_;
+  std::atomic<int64_t> next_ = 0, num_done_ = 0;
+  std::atomic<bool> was_stopped_ = false;
+  std::mutex mutex_;
+  std::condition_variable worker_ended_, stopped_;
+  int64_t num_working_ = 0;
+};
 
 }  // namespace
 
@@ -117,9 +196,10 @@ double ServedRequest::per_token_s() const {
 
 bool reaches_goals(const ServedRequest& request, const ServingOptions& options) {
   if (!request.ok()) return false;
-  const bool soon = options.ttft_goal_s <= 0 || request.first_token_s() <= options.ttft_goal_s;
-  const bool fast = options.tpot_goal_s <= 0 || request.per_token_s() <= options.tpot_goal_s;
-  return soon && fast;
+  const auto reaches = [](double goal, double time) { return goal <= 0 || time <= goal; };
+  return reaches(options.ttft_goal_s, request.first_token_s()) &&
+         reaches(options.tpot_goal_s, request.per_token_s()) &&
+         reaches(options.e2el_goal_s, request.total_s());
 }
 
 std::map<std::string, int64_t> count_errors(const ServingRun& run) {
@@ -130,12 +210,13 @@ std::map<std::string, int64_t> count_errors(const ServingRun& run) {
   return counts;
 }
 
-Result<ServingRun> run_serving_load(const ServingOptions& given) {
+Result<ServingRun> run_serving_load(const ServingOptions& given, const ServingHooks& hooks) {
   ServingRun run{.options = given};
   ServingOptions& options = run.options;
   HttpClient probe(options.server);
   probe.set_timeout(std::chrono::seconds(options.timeout_s));
-  ERNIE_TRY(const ServedModel served, first_model(probe));
+  probe.set_stop(hooks.should_stop, kHookInterval);
+  ERNIE_TRY(const ServedModel served, wait_for_model(probe, options, hooks));
   run.model = options.model.empty() ? served.id : options.model;
   if (options.vocab_size == 0) {
     options.vocab_size = served.vocab_size > 0 ? served.vocab_size : kVocabularyOfMost;
@@ -143,33 +224,13 @@ Result<ServingRun> run_serving_load(const ServingOptions& given) {
   for (int64_t i = 0; i < options.num_warmups; ++i) {
     ServedRequest warmup;
     // Prompts that the measured requests do not have.
-    send(probe, options, request_body(options, run.model, options.num_prompts + i), Clock::now(),
+    send(probe, options, serving_body(options, run.model, options.num_prompts + i), Clock::now(),
          warmup);
+    if (!warmup.is_finished) return Error{ErrorCode::kCancelled, "interrupted"};
     if (!warmup.ok()) return make_error(ErrorCode::kIo, "the first request: {}", warmup.error);
   }
-  const std::vector<double> due = arrivals(options);
-  run.requests.resize(static_cast<size_t>(options.num_prompts));
-  const int64_t most = options.max_concurrency > 0 ? options.max_concurrency : kMostThreads;
-  const int64_t num_threads = std::min({options.num_prompts, most, kMostThreads});
-  std::atomic<int64_t> next = 0;
   const double processor_before = processor_seconds();
-  const auto start = Clock::now();
-  const auto work = [&] {
-    HttpClient client(options.server);
-    client.set_timeout(std::chrono::seconds(options.timeout_s));
-    for (int64_t i = next++; i < options.num_prompts; i = next++) {
-      ServedRequest& request = run.requests[static_cast<size_t>(i)];
-      request.due_s = due[static_cast<size_t>(i)];
-      const json::object body = request_body(options, run.model, i);
-      std::this_thread::sleep_until(start + std::chrono::duration_cast<Clock::duration>(
-                                                std::chrono::duration<double>(request.due_s)));
-      send(client, options, body, start, request);
-    }
-  };
-  std::vector<std::thread> threads;
-  for (int64_t i = 0; i < num_threads; ++i) threads.emplace_back(work);
-  for (std::thread& thread : threads) thread.join();
-  run.duration_s = seconds_since(start);
+  Load(run, hooks).run();
   run.client_processor_s = processor_seconds() - processor_before;
   return run;
 }
