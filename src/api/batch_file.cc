@@ -1,5 +1,6 @@
 #include "api/batch_file.h"
 
+#include <algorithm>
 #include <boost/uuid/name_generator_sha1.hpp>
 #include <boost/uuid/uuid.hpp>
 
@@ -12,28 +13,51 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kRowPrefix = "batch_req_";
+constexpr std::string_view kCompletionsUrl = "/v1/completions";
+constexpr std::string_view kChatUrl = "/v1/chat/completions";
 
-/// Reads the members around the body; the body itself if all is well.
-Result<const json::object*> read_envelope(const json::object& object, BatchLine& line) {
+/// The members around the body.
+struct Envelope {
+  std::string url;
+  json::object body;
+};
+
+using CheckUrl = void (*)(const std::string& url, JsonFields& fields);
+
+Result<Envelope> read_envelope(json::object& object, CheckUrl check_url, BatchRow& row) {
   JsonFields fields(object);
-  std::string custom_id, method, url;
+  Envelope envelope;
+  std::string custom_id, method;
   fields.read("custom_id", custom_id);
-  if (!custom_id.empty()) line.custom_id = custom_id;
+  if (!custom_id.empty()) row.custom_id = custom_id;
   if (custom_id.empty()) fields.fail("custom_id", "expected a string, not empty");
   fields.read("method", method);
   if (method != "POST")
     fields.fail("method", fmt::format("got {}, expected \"POST\"", brief(json::value(method))));
-  fields.read("url", url);
-  line.is_chat = url == "/v1/chat/completions";
-  if (!line.is_chat && url != "/v1/completions") {
-    fields.fail("url", fmt::format("got {}, expected \"/v1/completions\" or "
-                                   "\"/v1/chat/completions\"",
-                                   brief(json::value(url))));
-  }
+  fields.read("url", envelope.url);
+  check_url(envelope.url, fields);
   const json::value* body = fields.find("body");
   if (body == nullptr || !body->is_object()) fields.fail("body", "expected an object");
   ERNIE_TRY_VOID(fields.finish());
-  return &body->get_object();
+  envelope.body = std::move(object["body"].get_object());
+  return envelope;
+}
+
+/// Nothing, and row.line_error, if the line is bad.
+std::optional<Envelope> parse_envelope(std::string_view text, CheckUrl check_url, BatchRow& row) {
+  auto value = parse_json(text);
+  if (!value) {
+    row.line_error = {"invalid_json", value.error().message};
+    return std::nullopt;
+  }
+  if (!value->is_object()) {
+    row.line_error = {"invalid_request", "got " + brief(*value) + ", expected an object"};
+    return std::nullopt;
+  }
+  auto envelope = read_envelope(value->get_object(), check_url, row);
+  if (envelope) return *std::move(envelope);
+  row.line_error = {"invalid_request", envelope.error().message};
+  return std::nullopt;
 }
 
 json::value text_or_null(const std::optional<std::string>& text) {
@@ -44,26 +68,37 @@ json::value text_or_null(const std::optional<std::string>& text) {
 
 BatchLine parse_batch_line(std::string_view text) {
   BatchLine line;
-  const auto value = parse_json(text);
-  if (!value) {
-    line.line_error = {"invalid_json", value.error().message};
-    return line;
-  }
-  if (!value->is_object()) {
-    line.line_error = {"invalid_request", "got " + brief(*value) + ", expected an object"};
-    return line;
-  }
-  const auto body = read_envelope(value->get_object(), line);
-  if (!body) {
-    line.line_error = {"invalid_request", body.error().message};
-    return line;
-  }
-  auto request = line.is_chat ? parse_chat_body(**body) : parse_completion_body(**body);
+  const auto check_url = [](const std::string& url, JsonFields& fields) {
+    if (url == kChatUrl || url == kCompletionsUrl) return;
+    fields.fail("url", fmt::format("got {}, expected \"{}\" or \"{}\"", brief(json::value(url)),
+                                   kCompletionsUrl, kChatUrl));
+  };
+  const auto envelope = parse_envelope(text, check_url, line);
+  if (!envelope) return line;
+  line.is_chat = envelope->url == kChatUrl;
+  auto request =
+      line.is_chat ? parse_chat_body(envelope->body) : parse_completion_body(envelope->body);
   if (request) {
     line.request = *std::move(request);
   } else {
     line.body_error = request.error();
   }
+  return line;
+}
+
+ServerBatchLine parse_server_batch_line(std::string_view text) {
+  ServerBatchLine line;
+  const auto check_url = [](const std::string& url, JsonFields& fields) {
+    const bool is_path = url.starts_with('/') &&
+                         std::ranges::all_of(url, [](char c) { return c > ' ' && c < 0x7F; });
+    if (is_path) return;
+    fields.fail("url", fmt::format("got {}, expected a path, as \"{}\"", brief(json::value(url)),
+                                   kChatUrl));
+  };
+  auto envelope = parse_envelope(text, check_url, line);
+  if (!envelope) return line;
+  line.path = std::move(envelope->url);
+  line.body = std::move(envelope->body);
   return line;
 }
 
@@ -80,7 +115,7 @@ BatchRowId batch_row_id(std::string_view job, int64_t line_number) {
   return id;
 }
 
-std::string batch_error_row(const BatchRowId& id, const BatchLine& line, int64_t line_number) {
+std::string batch_error_row(const BatchRowId& id, const BatchRow& line, int64_t line_number) {
   const auto& error = *line.line_error;
   return json_text(
       json::object{{"id", std::string(kRowPrefix) + id.hex()},
@@ -100,6 +135,14 @@ std::string batch_response_row(const BatchRowId& id, const std::string& custom_i
       {"response",
        {{"status_code", status}, {"request_id", "req_" + id.hex()}, {"body", std::move(body)}}},
       {"error", nullptr}});
+}
+
+std::string batch_failure_row(const BatchRowId& id, const std::string& custom_id,
+                              std::string_view code, std::string_view message) {
+  return json_text(json::object{{"id", std::string(kRowPrefix) + id.hex()},
+                                {"custom_id", custom_id},
+                                {"response", nullptr},
+                                {"error", {{"code", code}, {"message", message}}}});
 }
 
 std::optional<BatchOutputRow> parse_batch_output(std::string_view text) {

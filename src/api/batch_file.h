@@ -11,9 +11,8 @@
 
 namespace ernie {
 
-/// One line of an input file. Exactly one of `line_error`, `request` and `body_error` counts, in
-/// this order.
-struct BatchLine {
+/// What every line of an input file has.
+struct BatchRow {
   /// What is wrong with the line around the body: such a row has an error and no response.
   struct LineError {
     std::string code;  ///< "invalid_json", "invalid_request", "duplicate_custom_id", …
@@ -22,12 +21,26 @@ struct BatchLine {
 
   std::optional<std::string> custom_id;  ///< as far as it could be read
   std::optional<LineError> line_error;
+};
+
+/// A line for the engine. Exactly one of `line_error`, `request` and `body_error` counts, in this
+/// order.
+struct BatchLine : BatchRow {
   bool is_chat = false;
   std::optional<ApiRequest> request;
   Error body_error;  ///< a response with an HTTP status of 4xx
 };
 
 BatchLine parse_batch_line(std::string_view text);
+
+/// A line for a server, which knows what its fields mean. Without a line_error `path` begins with
+/// "/" and `body` is as it came.
+struct ServerBatchLine : BatchRow {
+  std::string path;
+  boost::json::object body;
+};
+
+ServerBatchLine parse_server_batch_line(std::string_view text);
 
 /// What names a row in the output. A function of the job and the line number alone, so that a row
 /// computed twice is the same row and finished output can be recognised.
@@ -41,7 +54,10 @@ BatchRowId batch_row_id(std::string_view job, int64_t line_number);
 
 /// Output lines, without the newline. They hold no time and nothing else that a second run would
 /// not repeat.
-std::string batch_error_row(const BatchRowId& id, const BatchLine& line, int64_t line_number);
+std::string batch_error_row(const BatchRowId& id, const BatchRow& line, int64_t line_number);
+/// Of a request that got no response.
+std::string batch_failure_row(const BatchRowId& id, const std::string& custom_id,
+                              std::string_view code, std::string_view message);
 std::string batch_response_row(const BatchRowId& id, const std::string& custom_id, int status,
                                boost::json::object body);
 

@@ -60,6 +60,21 @@ TEST(BatchLine, DefectsOfTheBodyAreResponses) {
   EXPECT_EQ(line.body_error.message, "n: got 3, only 1 is supported");
 }
 
+TEST(ServerBatchLine, TakesAnyPathAndLeavesTheBodyAlone) {
+  const auto line = parse_server_batch_line(
+      R"({"custom_id":"c","method":"POST","url":"/v1/embeddings","body":{"n":-3,"odd":null}})");
+  ASSERT_FALSE(line.line_error) << line.line_error->message;
+  EXPECT_EQ(line.path, "/v1/embeddings");
+  EXPECT_EQ(json_text(line.body), R"({"n":-3,"odd":null})");
+  for (const auto url : {"v1/x", "", "/v1/a b", "http://other/v1"}) {
+    const auto bad = parse_server_batch_line(
+        fmt::format(R"({{"custom_id":"c","method":"POST","url":"{}","body":{{}}}})", url));
+    ASSERT_TRUE(bad.line_error) << url;
+    EXPECT_EQ(bad.line_error->code, "invalid_request");
+    EXPECT_EQ(bad.custom_id, "c");
+  }
+}
+
 TEST(BatchRowId, DependsOnJobAndLine) {
   std::set<std::string> all;
   for (const auto job : {"a", "b", ""}) {
@@ -89,6 +104,11 @@ TEST(BatchRow, FormsAndBack) {
                  R"("response":null,"error":{"code":"invalid_json","message":)"
                  R"("line 7: not valid JSON at byte 0: syntax error","line":7}})");
   EXPECT_TRUE(parse_batch_output(bad)->failed);
+
+  const std::string lost = batch_failure_row(id, "c", "connection_error", "gone");
+  EXPECT_EQ(lost, R"({"id":"batch_req_00000000000000010000000000000002","custom_id":"c",)"
+                  R"("response":null,"error":{"code":"connection_error","message":"gone"}})");
+  EXPECT_TRUE(parse_batch_output(lost)->failed);
   EXPECT_FALSE(parse_batch_output(kGood));
   EXPECT_FALSE(parse_batch_output("x"));
 }

@@ -3,12 +3,11 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <boost/unordered/unordered_flat_set.hpp>
-#include <filesystem>
 #include <unordered_map>
 
 #include "api/batch_file.h"
 #include "api/receipt_json.h"
+#include "jobs/batch_files.h"
 #include "jobs/batch_journal.h"
 #include "jobs/generation.h"
 #include "jobs/line_reader.h"
@@ -17,8 +16,6 @@
 
 namespace ernie {
 namespace {
-
-std::string journal_path(const std::string& output) { return output + ".journal"; }
 
 JobFingerprint make_fingerprint(const LoadedEngine& loaded, const BatchOptions& options,
                                 int64_t max_model_len, const InputSummary& input) {
@@ -35,19 +32,6 @@ JobFingerprint make_fingerprint(const LoadedEngine& loaded, const BatchOptions& 
 std::string to_text(const JobFingerprint& job) {
   return fmt::format("{}\n{}\n{}", job.input, job.model, job.settings());
 }
-
-/// The custom ids seen so far, 128 bits of each.
-class SeenIds {
- public:
-  /// False if it was there.
-  bool insert(const std::string& custom_id) {
-    const BatchRowId id = batch_row_id(custom_id, 0);
-    return seen_.insert({id.high, id.low}).second;
-  }
-
- private:
-  boost::unordered_flat_set<std::pair<uint64_t, uint64_t>> seen_;
-};
 
 class BatchJob : public GenerationJob {
  public:
@@ -106,17 +90,9 @@ class BatchJob : public GenerationJob {
 
   /// Reads a line and remembers its custom id, which rows that are finished already need as well.
   BatchLine parse(const LineReader::Line& line) {
-    if (line.too_long) {
-      BatchLine bad;
-      bad.line_error = {"line_too_long", fmt::format("expected at most {} bytes", kMaxLineBytes)};
-      return bad;
-    }
+    if (line.too_long) return too_long_line<BatchLine>();
     BatchLine parsed = parse_batch_line(line.text);
-    if (parsed.custom_id && !seen_.insert(*parsed.custom_id) && !parsed.line_error) {
-      parsed.line_error = {"duplicate_custom_id",
-                           fmt::format("custom_id: {} is there already",
-                                       brief(boost::json::value(*parsed.custom_id)))};
-    }
+    ids_.check(parsed);
     return parsed;
   }
 
@@ -191,58 +167,10 @@ class BatchJob : public GenerationJob {
   BatchJournal& journal_;
   Progress& progress_;
   std::vector<std::string> names_;
-  SeenIds seen_;
+  CustomIds ids_;
   int64_t next_row_ = 0;
   std::unordered_map<int64_t, Row> running_;
 };
-
-/// How `output` relates to the job: nothing if it is not there; else whether it is the job's
-/// finished output, and if so whether it has failed rows.
-struct FinishedOutput {
-  bool is_of_job = false;
-  bool has_failed_rows = false;
-};
-Result<std::optional<FinishedOutput>> inspect_output(const BatchOptions& options,
-                                                     const std::string& job,
-                                                     const InputSummary& summary) {
-  if (!std::filesystem::exists(options.output)) return std::optional<FinishedOutput>();
-  ERNIE_TRY(LineReader input, LineReader::open(options.input, summary.num_bytes));
-  ERNIE_TRY(LineReader output, LineReader::open(options.output));
-  FinishedOutput finished;
-  while (true) {
-    ERNIE_TRY(const auto in, input.next());
-    ERNIE_TRY(const auto out, output.next());
-    finished.is_of_job = !in && !out;
-    if (!in || !out) return std::optional(finished);
-    const auto row = parse_batch_output(out->text);
-    if (!row || row->id != batch_row_id(job, in->number).hex()) {
-      return std::optional(finished);
-    }
-    finished.has_failed_rows = finished.has_failed_rows || row->failed;
-  }
-}
-
-Result<void> check_paths(const BatchOptions& options) {
-  std::error_code ignored;
-  if (std::filesystem::equivalent(options.input, options.output, ignored)) {
-    return make_error(ErrorCode::kInvalidArgument, "{}: input and output are the same file",
-                      options.output);
-  }
-  if (std::filesystem::is_directory(options.output, ignored)) {
-    return make_error(ErrorCode::kInvalidArgument, "{}: expected a file, got a directory",
-                      options.output);
-  }
-  return {};
-}
-
-void log_start(const BatchJournal& journal, const InputSummary& input) {
-  if (journal.num_bytes_dropped() > 0) {
-    spdlog::warn("journal: {} bytes of an unfinished record dropped", journal.num_bytes_dropped());
-  }
-  if (journal.num_finished() > 0) {
-    spdlog::info("journal: going on after {} of {} rows", journal.num_finished(), input.num_rows);
-  }
-}
 
 /// The rows that are missing, into the journal.
 Result<void> compute_rows(LoadedEngine& loaded, const BatchOptions& options, const std::string& job,
@@ -273,35 +201,15 @@ int64_t max_model_len_of_journal(const std::string& output) {
 
 Result<bool> run_batch_job(LoadedEngine loaded, const BatchOptions& options,
                            const Interrupt& interrupt) {
-  ERNIE_TRY_VOID(check_paths(options));
   ERNIE_TRY(const InputSummary input, summarize_input(options.input));
   const JobFingerprint fingerprint =
       make_fingerprint(loaded, options, loaded.engine->options().max_model_len, input);
   // What the user asked for names the rows, so that they are recognised without a journal.
   const std::string job = to_text(make_fingerprint(loaded, options, options.max_model_len, input));
-  const auto existing =
-      options.restart ? BatchJournal::Existing::kDiscard : BatchJournal::Existing::kContinue;
-  ERNIE_TRY(BatchJournal journal, BatchJournal::open(journal_path(options.output), fingerprint,
-                                                     input.num_rows, existing));
-  ERNIE_TRY(const auto finished, inspect_output(options, job, input));
-  if (finished && finished->is_of_job && !options.restart) {
-    spdlog::info("{}: finished already, nothing to do", options.output);
-    ERNIE_TRY_VOID(journal.remove());
-    return !finished->has_failed_rows;
-  }
-  if (finished && !finished->is_of_job && !options.overwrite) {
-    if (journal.num_finished() == 0) ERNIE_TRY_VOID(journal.remove());
-    return make_error(ErrorCode::kInvalidArgument,
-                      "{}: exists and is not the output of this job; --overwrite replaces it",
-                      options.output);
-  }
-  log_start(journal, input);
-  ERNIE_TRY_VOID(compute_rows(loaded, options, job, input, journal, interrupt));
-  ERNIE_TRY_VOID(journal.write_output(options.output));
-  ERNIE_TRY_VOID(journal.remove());
-  spdlog::info("{}: {} rows, {} of them errors", options.output, input.num_rows,
-               journal.num_failed());
-  return journal.num_failed() == 0;
+  const BatchFiles files{options.input, options.output, options.overwrite, options.restart};
+  return run_batch_files(files, fingerprint, job, input, [&](BatchJournal& journal) {
+    return compute_rows(loaded, options, job, input, journal, interrupt);
+  });
 }
 
 }  // namespace ernie
