@@ -4,9 +4,11 @@
 #include <memory>
 
 #include "base/file_handle.h"
+#include "cli/client_flags.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "jobs/batch_job.h"
+#include "jobs/server_batch_job.h"
 
 namespace ernie {
 namespace {
@@ -15,6 +17,8 @@ struct RunBatchFlags {
   EngineFlags engine;
   BatchOptions job;
   bool receipts = false;
+  ClientFlags client;
+  ServerBatchOptions server_job;
 };
 
 void add_batch_flags(CLI::App& app, RunBatchFlags& flags) {
@@ -37,6 +41,35 @@ void add_batch_flags(CLI::App& app, RunBatchFlags& flags) {
       "--receipts", flags.receipts,
       "Answers hold what `ernie verify receipt` needs to recompute them, in `ernie_receipt`; "
       "the model's digests go to FILE.model.json");
+}
+
+void add_server_flags(CLI::App& app, RunBatchFlags& flags) {
+  add_client_flags(app, flags.client,
+                   "Send the requests to this server with the OpenAI API (default: a model here)");
+  CLI::Option* url = app.get_option("--url");
+  for (const char* local : {"--model", "--receipts", "--served-model-name"}) {
+    url->excludes(app.get_option(local));
+  }
+  ServerBatchOptions& job = flags.server_job;
+  app.add_option("--max-concurrency", job.max_concurrency, "With --url: requests at a time")
+      ->check(CLI::Range(int64_t{1}, int64_t{1024}))
+      ->capture_default_str();
+  app.add_option("--max-retries", job.max_retries,
+                 "With --url: further attempts for a row, after 429, 502, 503, 504 or a lost "
+                 "connection, waiting as Retry-After says or longer each time")
+      ->check(CLI::Range(int64_t{0}, int64_t{1000}))
+      ->capture_default_str();
+  app.add_option("--timeout", job.timeout_s, "With --url: seconds for a request")
+      ->check(CLI::Range(int64_t{1}, int64_t{10'000'000}))
+      ->capture_default_str();
+}
+
+Result<bool> run_batch_on_server(RunBatchFlags& flags, const Interrupt& interrupt) {
+  const BatchOptions& job = flags.job;
+  flags.server_job.files = {job.input, job.output, job.overwrite, job.restart};
+  flags.server_job.quiet = flags.engine.quiet;
+  ERNIE_TRY(flags.server_job.server, server_address(flags.client));
+  return run_server_batch_job(flags.server_job, interrupt);
 }
 
 Result<bool> run_batch(RunBatchFlags& flags, const EngineLoader& loader,
@@ -62,10 +95,12 @@ Command add_run_batch_command(CLI::App& app, const EngineLoader& loader) {
   const auto flags = std::make_shared<RunBatchFlags>();
   add_batch_flags(app, *flags);
   add_engine_flags(app, flags->engine);
+  add_server_flags(app, *flags);
   return [&app, &loader, flags]() -> Result<int> {
     start_log(app, flags->engine);
     const Interrupt interrupt;
-    const auto done = run_batch(*flags, loader, interrupt);
+    const auto done = flags->client.url.empty() ? run_batch(*flags, loader, interrupt)
+                                                : run_batch_on_server(*flags, interrupt);
     if (!done && done.error().code == ErrorCode::kCancelled) {
       spdlog::warn("interrupted; the same command goes on from here");
     }

@@ -37,6 +37,10 @@ Error response_error(int status, std::string_view body) {
 
 Result<ServedModel> first_model(HttpClient& client) {
   ERNIE_TRY(const HttpResponse response, client.request("/v1/models"));
+  return first_model(response);
+}
+
+Result<ServedModel> first_model(const HttpResponse& response) {
   if (response.status != 200) return response_error(response.status, response.body);
   const auto value = parse_json(response.body);
   const json::object* object = value ? value->if_object() : nullptr;

@@ -19,6 +19,8 @@ struct ServedModel {
 };
 /// Error: no answer, or no model in it.
 Result<ServedModel> first_model(HttpClient& client);
+/// Of the response to /v1/models.
+Result<ServedModel> first_model(const HttpResponse& response);
 
 /// The error that a response's body speaks of, with its status.
 Error response_error(int status, std::string_view body);
