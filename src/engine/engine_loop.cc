@@ -12,10 +12,10 @@ namespace {
 
 constexpr int64_t kQueuedPerSequence = 4;
 
-size_t queue_capacity(const Engine& engine, const EngineLoopOptions& options) {
+int64_t queue_capacity(const Engine& engine, const EngineLoopOptions& options) {
   const int64_t num_seqs = engine.options().max_num_seqs;
   const int64_t queued = options.max_queued_requests;
-  return static_cast<size_t>(num_seqs + (queued > 0 ? queued : kQueuedPerSequence * num_seqs));
+  return num_seqs + (queued > 0 ? queued : kQueuedPerSequence * num_seqs);
 }
 
 int64_t queue_tokens(const Engine& engine, const EngineLoopOptions& options) {

@@ -22,11 +22,11 @@ struct StepRecord {
 };
 
 struct EngineLoopOptions {
-  /// Requests that may be unfinished beyond the max_num_seqs computed at once. 0: four for each of
-  /// these.
+  /// Requests that a client may have unfinished beyond the max_num_seqs computed at once. 0: four
+  /// for each of these. What several clients may have together: see RequestQueue.
   int64_t max_queued_requests = 0;
-  /// Prompt tokens that unfinished requests may have together: a bound of the memory and of the
-  /// time that the last of them waits. One request of max_model_len tokens is always within. 0: so
+  /// Prompt tokens that a client's unfinished requests may have together: a bound of the memory and
+  /// of the time that the last of them waits. One request of max_model_len tokens is always within. 0: so
   /// many that only max_queued_requests counts.
   int64_t max_queued_tokens = 0;
   /// Called on the engine's thread after each step, before its updates can be read: who has read an

@@ -125,6 +125,28 @@ TEST(EngineLoop, TheQueueIsBounded) {
   gate.open();
 }
 
+TEST(EngineLoop, AClientThatFillsTheQueueKeepsNobodyOut) {
+  Gate gate;
+  Script script{.max_num_seqs = 2, .gate = &gate};
+  const auto loop = make_loop(script, {.max_queued_requests = 6});  // eight in all
+  const auto of_client = [](uint64_t client_id, size_t count) {
+    GenerationRequest request = request_of(1, 1);
+    request.client_id = client_id;
+    return std::vector(count, request);
+  };
+  const auto first = loop->submit_all(of_client(1, 8));
+  ASSERT_TRUE(first);
+  EXPECT_EQ(loop->submit_all(of_client(1, 1)).error().code, ErrorCode::kQueueFull);
+  EXPECT_EQ(loop->submit_all(of_client(2, 5)).error().message,
+            "8 requests are unfinished and 5 more came, expected at most 12");
+  const auto second = loop->submit_all(of_client(2, 4));
+  ASSERT_TRUE(second);
+  EXPECT_EQ(loop->submit_all(of_client(2, 1)).error().code, ErrorCode::kQueueFull);
+  const auto third = loop->submit_all(of_client(3, 2));
+  ASSERT_TRUE(third);
+  gate.open();
+}
+
 TEST(EngineLoop, SubmittedTogetherTheyBeginTogether) {
   Script script{.max_num_seqs = 8};
   std::vector<size_t> sizes;

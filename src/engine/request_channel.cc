@@ -13,6 +13,7 @@ double seconds_between(std::chrono::steady_clock::time_point begin,
 RequestChannel::RequestChannel(GenerationRequest request, Delivery delivery)
     : delivery_(std::move(delivery)),
       num_prompt_tokens_(static_cast<int64_t>(request.prompt_ids.size())),
+      client_id_(request.client_id),
       request_(std::move(request)) {}
 
 GenerationRequest RequestChannel::take_request() {

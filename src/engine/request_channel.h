@@ -21,6 +21,7 @@ class RequestChannel {
   void set_id(RequestId id) { id_ = id; }
   RequestId id() const { return id_; }
   int64_t num_prompt_tokens() const { return num_prompt_tokens_; }
+  uint64_t client_id() const { return client_id_; }
 
   // The engine's side.
 
@@ -57,6 +58,7 @@ class RequestChannel {
   RequestId id_ = 0;
   const Delivery delivery_;
   const int64_t num_prompt_tokens_;
+  const uint64_t client_id_;
   const Clock::time_point queued_ = Clock::now();
 
   // Used by the engine's thread alone.

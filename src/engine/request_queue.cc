@@ -1,24 +1,40 @@
 #include "engine/request_queue.h"
 
+#include <algorithm>
+
 namespace ernie {
+namespace {
+
+/// What a client may add where there is `sum` of all and `own` of it is its own: afterwards it has
+/// at most as much as is left of twice the capacity.
+int64_t room_left(int64_t capacity, int64_t sum, int64_t own) {
+  // Halved before they are added: a capacity may be the largest number.
+  const int64_t of_all = capacity - sum, its = capacity - own;
+  return std::max<int64_t>(of_all / 2 + its / 2 + its % 2, 0);
+}
+
+}  // namespace
 
 Result<void> RequestQueue::push(const std::vector<ChannelPtr>& channels) {
-  // The nodes are made before the lock: under it nothing can fail once one of them is in.
+  // The nodes are made before anything is changed: then nothing can fail any more.
   std::map<RequestId, Entry> arriving;
-  int64_t num_tokens = 0;
+  Loads loads;
   for (const ChannelPtr& channel : channels) {
-    num_tokens += channel->num_prompt_tokens();
+    add_to(loads[channel->client_id()], *channel);
     arriving.emplace_hint(arriving.end(), arriving.size(), Entry{channel});
   }
   {
     const std::lock_guard lock(mutex_);
     if (closed_by_ != nullptr) return *closed_by_;
-    ERNIE_TRY_VOID(check_room(arriving.size(), num_tokens));
-    num_tokens_ += num_tokens;
+    ERNIE_TRY_VOID(check_room(loads));
+    for (const auto& [client_id, load] : loads) loads_.try_emplace(client_id);
     while (!arriving.empty()) {
       auto node = arriving.extract(arriving.begin());
       node.key() = ++last_id_;
-      node.mapped().channel->set_id(last_id_);
+      RequestChannel& channel = *node.mapped().channel;
+      channel.set_id(last_id_);
+      add_to(load_, channel);
+      add_to(loads_.find(channel.client_id())->second, channel);
       unfinished_.insert(unfinished_.end(), std::move(node));
     }
   }
@@ -26,16 +42,30 @@ Result<void> RequestQueue::push(const std::vector<ChannelPtr>& channels) {
   return {};
 }
 
-Result<void> RequestQueue::check_room(size_t num_requests, int64_t num_tokens) const {
-  if (unfinished_.size() + num_requests > capacity_) {
-    return make_error(ErrorCode::kQueueFull,
-                      "{} requests are unfinished and {} more came, expected at most {}",
-                      unfinished_.size(), num_requests, capacity_);
-  }
-  if (num_tokens > max_tokens_ - num_tokens_) {
-    return make_error(ErrorCode::kQueueFull,
-                      "prompts of {} tokens are unfinished and {} more came, expected at most {}",
-                      num_tokens_, num_tokens, max_tokens_);
+void RequestQueue::add_to(Load& load, const RequestChannel& channel) {
+  ++load.num_requests;
+  load.num_tokens += channel.num_prompt_tokens();
+}
+
+Result<void> RequestQueue::check_room(const Loads& arriving) const {
+  Load sum = load_;
+  for (const auto& [client_id, load] : arriving) {
+    const auto found = loads_.find(client_id);
+    const Load own = found == loads_.end() ? Load{} : found->second;
+    const int64_t num_left = room_left(capacity_.num_requests, sum.num_requests, own.num_requests);
+    if (load.num_requests > num_left) {
+      return make_error(ErrorCode::kQueueFull,
+                        "{} requests are unfinished and {} more came, expected at most {}",
+                        sum.num_requests, load.num_requests, sum.num_requests + num_left);
+    }
+    const int64_t tokens_left = room_left(capacity_.num_tokens, sum.num_tokens, own.num_tokens);
+    if (load.num_tokens > tokens_left) {
+      return make_error(ErrorCode::kQueueFull,
+                        "prompts of {} tokens are unfinished and {} more came, expected at most {}",
+                        sum.num_tokens, load.num_tokens, sum.num_tokens + tokens_left);
+    }
+    sum.num_requests += load.num_requests;
+    sum.num_tokens += load.num_tokens;
   }
   return {};
 }
@@ -99,16 +129,26 @@ void RequestQueue::remove(std::span<const RequestId> ended) noexcept {
   for (const RequestId id : ended) {
     const auto found = unfinished_.find(id);
     if (found == unfinished_.end()) continue;
-    num_tokens_ -= found->second.channel->num_prompt_tokens();
+    subtract(*found->second.channel);
     unfinished_.erase(found);
   }
   if (unfinished_.empty()) has_emptied_.notify_all();
 }
 
+void RequestQueue::subtract(const RequestChannel& channel) noexcept {
+  const auto own = loads_.find(channel.client_id());
+  for (Load* load : {&load_, &own->second}) {
+    --load->num_requests;
+    load->num_tokens -= channel.num_prompt_tokens();
+  }
+  if (own->second.num_requests == 0) loads_.erase(own);
+}
+
 std::map<RequestId, RequestQueue::Entry> RequestQueue::take_all() noexcept {
   const std::lock_guard lock(mutex_);
   has_emptied_.notify_all();
-  num_tokens_ = 0;
+  load_ = {};
+  loads_.clear();
   return std::exchange(unfinished_, {});
 }
 

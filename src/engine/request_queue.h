@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
@@ -15,14 +16,17 @@
 namespace ernie {
 
 /// The way from many clients to the thread of an engine: the requests that have not ended, and what
-/// is wanted of them. Bounded. Every function may be called from any thread, unless it says so.
+/// is wanted of them. Every function may be called from any thread, unless it says so.
+///
+/// Bounded: a client that is alone may have `capacity` unfinished requests, and another one at the
+/// same time half as many, and so on: each as many as are left of twice the capacity. So nobody is
+/// kept out by what another has asked for. The same holds for the tokens of their prompts.
 class RequestQueue {
  public:
   using ChannelPtr = std::shared_ptr<RequestChannel>;
 
-  /// Requests that may be unfinished at a time, and the tokens of their prompts.
-  RequestQueue(size_t capacity, int64_t max_tokens)
-      : capacity_(capacity), max_tokens_(max_tokens) {}
+  /// Requests that one client may have unfinished, and the tokens of their prompts.
+  RequestQueue(int64_t capacity, int64_t max_tokens) : capacity_{capacity, max_tokens} {}
 
   /// Takes all in, in their order, and gives them ids; or none: kQueueFull, or why it is closed.
   Result<void> push(const std::vector<ChannelPtr>& channels);
@@ -57,14 +61,20 @@ class RequestQueue {
   std::map<RequestId, Entry> take_all() noexcept;
 
  private:
-  Result<void> check_room(size_t num_requests, int64_t num_tokens) const;
+  struct Load {
+    int64_t num_requests = 0, num_tokens = 0;
+  };
+  using Loads = std::unordered_map<uint64_t, Load>;
+  Result<void> check_room(const Loads& arriving) const;
+  static void add_to(Load& load, const RequestChannel& channel);
+  void subtract(const RequestChannel& channel) noexcept;
 
-  const size_t capacity_;
-  const int64_t max_tokens_;
+  const Load capacity_;
   mutable std::mutex mutex_;  // of all below
   std::condition_variable has_work_, has_emptied_;
   std::map<RequestId, Entry> unfinished_;
-  int64_t num_tokens_ = 0;  // of the unfinished
+  Load load_;    // of the unfinished
+  Loads loads_;  // by client
   RequestId last_id_ = 0, last_taken_ = 0;
   bool has_cancelled_ = false, is_stopped_ = false;
   std::shared_ptr<const Error> closed_by_;
