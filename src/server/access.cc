@@ -55,8 +55,8 @@ bool ApiKeys::accepts(const HttpRequest& request) const {
   return found;
 }
 
-uint64_t client_id_of(const HttpRequest& request) {
-  const std::string_view key = key_of(request);
+uint64_t client_id_of(const ApiKeys& keys, const HttpRequest& request) {
+  const std::string_view key = keys.empty() ? std::string_view() : key_of(request);
   return std::hash<std::string_view>{}(key.empty() ? std::string_view(request.peer) : key);
 }
 

@@ -27,8 +27,9 @@ class ApiKeys {
   std::vector<Digest> digests_;
 };
 
-/// A number for who asks: the key if there is one, else the address.
-uint64_t client_id_of(const HttpRequest& request);
+/// A number for who asks: the key where there are keys, else the address. What a request says of
+/// itself unchecked does not count: a client could be as many as it likes.
+uint64_t client_id_of(const ApiKeys& keys, const HttpRequest& request);
 
 /// Adds what a browser needs to hand a reply to the page that asked.
 void add_cors_headers(const CorsOptions& options, const HttpRequest& request, HttpReply& reply);

@@ -58,7 +58,7 @@ Reply answer(const HttpRequest& request, ConnectionContext& context, std::shared
   Exchange exchange{.request = request,
                     .id = is_safe_id(given) ? std::string(given) : random_id(),
                     .path_parameter = match.parameter,
-                    .client_id = client_id_of(request),
+                    .client_id = client_id_of(context.keys, request),
                     .waker = std::move(waker)};
   Reply reply = match.route->handler(context.service, exchange);
   if (auto* whole = std::get_if<HttpReply>(&reply);

@@ -19,7 +19,7 @@ struct Exchange {
   const HttpRequest& request;
   std::string id;                ///< of the request: the client's or a new one; safe to print
   std::string path_parameter;    ///< what stands at {…} in the route's path
-  uint64_t client_id = 0;        ///< who asks: by key, else by address
+  uint64_t client_id = 0;        ///< who asks: see client_id_of()
   std::shared_ptr<Waker> waker;  ///< for an answer
 };
 
