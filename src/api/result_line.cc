@@ -26,7 +26,8 @@ std::string text_member(const json::value& value, std::string_view key) {
 }
 
 Error no_result_line(std::string_view what) {
-  return make_error(ErrorCode::kCorruptData, "no line of `run` or `run-batch`: {}", what);
+  return make_error(ErrorCode::kCorruptData,
+                    "no line of `run` or `run-batch`, no answer of `serve`: {}", what);
 }
 
 Result<void> read_id(const json::value* value, ResultLine& line) {
@@ -61,6 +62,62 @@ Result<void> read_prompt_line(const json::value& value, ResultLine& line) {
   }
   line.answer = value.get_object();
   return read_id(member(&value, "id"), line);
+}
+
+json::object members(const json::object& from, std::initializer_list<std::string_view> keys) {
+  json::object kept;
+  for (const std::string_view key : keys) {
+    const json::value* value = from.if_contains({key.data(), key.size()});
+    if (value != nullptr) kept[{key.data(), key.size()}] = *value;
+  }
+  return kept;
+}
+
+/// What a server's answer has in common with that of a batch row. One choice.
+json::object checkable_part(const json::object& body) {
+  json::object kept = members(body, {"id", "model", "object", kReceiptKey});
+  const json::object& choice = body.at("choices").get_array().front().get_object();
+  json::object part = members(choice, {"index", "text", "logprobs", "finish_reason"});
+  if (const json::value* message = choice.if_contains("message")) {
+    part["message"] = members(message->get_object(), {"role", "content"});
+  }
+  kept["choices"] = json::array{std::move(part)};
+  if (const json::value* usage = body.if_contains("usage");
+      usage != nullptr && usage->is_object()) {
+    kept["usage"] =
+        members(usage->get_object(), {"prompt_tokens", "completion_tokens", "total_tokens"});
+  }
+  return kept;
+}
+
+Result<void> read_server_answer(const json::value& value, ResultLine& line) {
+  const json::value* choices = member(&value, "choices");
+  if (!choices->is_array() || choices->get_array().size() != 1) {
+    return no_result_line("an answer of a server must have one choice");
+  }
+  const json::value& choice = choices->get_array().front();
+  if (!choice.is_object()) return no_result_line("choices[0]: not an object");
+  line.is_chat = text_member(value, "object") == "chat.completion";
+  const json::value* message = member(&choice, "message");
+  if (line.is_chat && (message == nullptr || !message->is_object())) {
+    return no_result_line("choices[0].message: not an object");
+  }
+  for (const char* key : {"tool_calls", "reasoning"}) {
+    if (member(message, key) != nullptr) {
+      return make_error(ErrorCode::kUnsupported,
+                        "choices[0].message.{}: such an answer cannot be checked", key);
+    }
+  }
+  line.kind = ResultLine::Kind::kServer;
+  line.has_answer = true;
+  line.answer = checkable_part(value.get_object());
+  return read_id(member(&value, "id"), line);
+}
+
+Result<void> read_line(const json::value& value, ResultLine& line) {
+  if (member(&value, "custom_id") != nullptr) return read_batch_line(value, line);
+  if (member(&value, "choices") != nullptr) return read_server_answer(value, line);
+  return read_prompt_line(value, line);
 }
 
 void take_receipt(ResultLine& line) {
@@ -125,8 +182,7 @@ Result<ResultLine> parse_result_line(std::string_view text) {
   ERNIE_TRY(const json::value value, parse_json(text));
   if (!value.is_object()) return no_result_line("not an object");
   ResultLine line;
-  const bool is_batch = member(&value, "custom_id") != nullptr;
-  ERNIE_TRY_VOID(is_batch ? read_batch_line(value, line) : read_prompt_line(value, line));
+  ERNIE_TRY_VOID(read_line(value, line));
   take_receipt(line);
   return line;
 }
@@ -148,13 +204,14 @@ json::object rendered_answer(const ResultLine& line, const GenerationResult& res
   context.model = text_member(line.answer, "model");
   context.prompt_ids = line.receipt->prompt_ids;
   context.tokenizer = tokenizer;
-  return line.is_chat ? chat_body(request, result, context)
-                      : completion_body(request, result, context);
+  json::object body = line.is_chat ? chat_body(request, result, context)
+                                   : completion_body(request, result, context);
+  return line.kind == ResultLine::Kind::kServer ? checkable_part(body) : body;
 }
 
 std::optional<std::string_view> text_of(const ResultLine& line, const json::object& answer) {
   const json::value* text = answer.if_contains("text");
-  if (line.kind == ResultLine::Kind::kBatch) {
+  if (line.kind != ResultLine::Kind::kPrompt) {
     const json::value* choices = answer.if_contains("choices");
     const bool has_choice =
         choices != nullptr && choices->is_array() && !choices->get_array().empty();

@@ -1,6 +1,7 @@
 #pragma once
 
-/// The lines that `run` and `run-batch` write, read back to be checked.
+/// The lines that `run` and `run-batch` write, and saved answers of `serve`, read back to be
+/// checked.
 
 #include <boost/json/object.hpp>
 #include <optional>
@@ -14,18 +15,21 @@
 namespace ernie {
 
 struct ResultLine {
-  enum class Kind { kPrompt, kBatch };
+  enum class Kind { kPrompt, kBatch, kServer };
   Kind kind = Kind::kPrompt;
-  LineId id;                 ///< the custom_id of a batch row
+  LineId id;                 ///< the custom_id of a batch row, the id of a server's answer
   std::string batch_row_id;  ///< of a batch row: 32 hexadecimal digits
   bool is_chat = false;
   bool has_answer = false;             ///< else it holds an error
   std::optional<Error> receipt_error;  ///< why its receipt cannot be read
   std::optional<Receipt> receipt;      ///< absent also if the line has none
-  boost::json::object answer;          ///< the line, or a batch row's body, without the receipt
+  /// The line, a batch row's body, or what can be checked of a server's answer: the choice's text,
+  /// log-probabilities and finish reason, and the counts of tokens. Without the receipt.
+  boost::json::object answer;
 };
 
-/// Error: neither kind of line.
+/// Error: no such line; a server's answer with several choices, reasoning or tool calls, which
+/// cannot be written anew from a receipt alone.
 Result<ResultLine> parse_result_line(std::string_view text);
 
 /// "id" as JSON.

@@ -27,7 +27,9 @@ struct VerifyReceiptFlags {
 };
 
 void add_receipt_flags(CLI::App& app, VerifyReceiptFlags& flags) {
-  app.add_option("RESULTS", flags.results, "What `run` or `run-batch` wrote with --receipts")
+  app.add_option("RESULTS", flags.results,
+                 "What `run` or `run-batch` wrote with --receipts, or saved answers of `serve`, "
+                 "one in a line")
       ->required();
   app.add_option("--input", flags.input,
                  "The job's prompts or batch requests: the receipts must be of these, too");

@@ -109,6 +109,9 @@ SamplingParams flag_params(SamplingParams of_receipt) {
 /// The request of an input line, its id checked, with seeds as the job chose them.
 Result<ApiRequest> input_request(const ResultLine& line, std::string_view input,
                                  const InputRules& rules, Findings& findings) {
+  if (line.kind == ResultLine::Kind::kServer) {
+    return make_error(ErrorCode::kUnsupported, "an answer of a server is of no file");
+  }
   LineId id = line.id;
   std::optional<ApiRequest> request;
   Error error;

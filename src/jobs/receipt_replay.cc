@@ -73,6 +73,7 @@ Result<std::optional<GenerationRequest>> ReceiptReplay::start(const LineReader::
 }
 
 void ReceiptReplay::check_place(Row& row) {
+  if (row.line.kind == ResultLine::Kind::kServer) return;  // each stands alone
   const Receipt& receipt = *row.line.receipt;
   num_rows_of_job_ = std::max(num_rows_of_job_, receipt.num_rows);
   if (files_.is_part || receipt.row == next_row_) return;

@@ -67,6 +67,37 @@ class Completions(OneServer):
                               "--quiet"], capture_output=True, check=True, text=True)
         self.assertIn(self.post("/v1/completions", GREEDY).json()["choices"][0]["text"], run.stdout)
 
+    def test_saved_answers_verify(self):
+        bodies = [
+            self.post("/v1/completions", {**GREEDY, "return_receipt": True}),
+            self.post("/v1/completions", {"prompt": "reverse c a t =", "temperature": 0.9, "seed": 4, "logprobs": 2, "return_receipt": True}),
+            self.post("/v1/chat/completions", {"messages": [{"role": "user", "content": "17 + 25 ="}], "logprobs": True, "top_logprobs": 2,
+                                               "return_receipt": True}),
+        ]
+        lines = [body.body.decode().strip() for body in bodies]
+
+        def verify(lines):
+            with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+                file.write("".join(line + "\n" for line in lines))
+                file.flush()
+                return subprocess.run([BINARY, "verify", "receipt", "--quiet", file.name], capture_output=True, text=True, check=False)
+
+        result = verify(lines)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertIn("3 verified, 0 depart", result.stdout)
+        for i, line in enumerate(lines):
+            changed = json.loads(line)
+            choice = changed["choices"][0]
+            (choice["message"] if "message" in choice else choice)["content" if "message" in choice else "text"] += "!"
+            result = verify([json.dumps(changed)])
+            self.assertEqual(result.returncode, 1, f"answer {i}: {result.stdout}")
+        changed = json.loads(lines[1])
+        changed["choices"][0]["logprobs"]["token_logprobs"][0] -= 0.5
+        result = verify([json.dumps(changed)])
+        self.assertIn("choices[0].logprobs.token_logprobs[0]", result.stdout)
+        several = self.post("/v1/completions", {**GREEDY, "n": 2, "temperature": 1, "return_receipt": True}).body.decode().strip()
+        self.assertIn("one choice", verify([several]).stdout)
+
     def test_stream_is_the_same_answer(self):
         body = {**GREEDY, "logprobs": 2, "seed": 5, "temperature": 0.9, "max_tokens": 20}
         whole = self.post("/v1/completions", body).json()
