@@ -9,7 +9,7 @@
   asm(".section .rodata\n.global " #symbol "\n" #symbol ":\n.incbin \"" ERNIE_WEB_DIR "/" file \
       "\"\n" #symbol "_end:\n.byte 0\n.global " #symbol "_end\n.previous\n");                  \
   extern "C" const unsigned char symbol[], symbol##_end[];
-#include "web_files.inc"
+#include "server/web_files.inc"
 #undef ERNIE_WEB_FILE
 
 namespace ernie {
@@ -36,7 +36,7 @@ std::string WebFile::bytes() const {
 const WebFile* find_web_file(std::string_view name) {
 #define ERNIE_WEB_FILE(symbol, file) WebFile{file, content_type_of(file), symbol, symbol##_end},
   static const auto kFiles = std::to_array<WebFile>({
-#include "web_files.inc"
+#include "server/web_files.inc"
   });
 #undef ERNIE_WEB_FILE
   const auto it = std::ranges::find(kFiles, name, &WebFile::name);
