@@ -75,22 +75,38 @@ function add_writer(entry, class_name) {
   return new TokenWriter(part);
 }
 
-const at_end = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+/** Keeps the end of the conversation in sight, once a frame: measuring at each token would make long answers slow. */
+function follow_end() {
+  const box = element("conversation");
+  let waits = false;
+  box.scrollTop = box.scrollHeight;
+  let last = box.scrollTop;
+  return () => {
+    if (waits) return;
+    waits = true;
+    requestAnimationFrame(() => {
+      waits = false;
+      if (box.scrollTop < last - 4) return; // the reader has scrolled up
+      box.scrollTop = box.scrollHeight;
+      last = box.scrollTop;
+    });
+  };
+}
 
 /** Shows the answer to `request` as it comes. */
 async function show_answer(request, entry, signal) {
   const writers = {};
   const received = { count: 0 };
+  const follow = follow_end();
   try {
     const answer = await ask(request, signal, ({ kind, piece, tokens }) => {
-      const follow = at_end(element("conversation"));
       if (!writers[kind]) {
         if (kind === "reasoning") entry.append(make("h5", "reasoning"));
         writers[kind] = add_writer(entry, kind === "reasoning" ? "reasoning" : "answer");
       }
       writers[kind].write(piece, tokens);
       received.count += tokens.length;
-      if (follow) element("conversation").scrollTop = element("conversation").scrollHeight;
+      follow();
     });
     return answer;
   } catch (problem) {

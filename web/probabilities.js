@@ -23,12 +23,17 @@ function level(logprob) {
   return probability > 0.9 ? "sure" : probability > 0.5 ? "likely" : probability > 0.1 ? "unsure" : "unlikely";
 }
 
-/** Pieces of text, each with its tokens: one apiece where the tokens spell the text. */
+/** Pieces of text, each with its tokens: one apiece where tokens spell the text; `rest` is tokens without text. */
 export function pieces_of(piece, tokens) {
-  if (tokens.length > 1 && tokens.map((one) => one.token).join("") === piece) {
-    return tokens.map((one) => ({ text: one.token, tokens: [one] }));
+  let spelled = "";
+  for (let count = 1; count <= tokens.length; ++count) {
+    spelled += tokens[count - 1].token;
+    if (spelled === piece) {
+      const pieces = tokens.slice(0, count).map((one) => ({ text: one.token, tokens: [one] }));
+      return { pieces, rest: tokens.slice(count) };
+    }
   }
-  return [{ text: piece, tokens }];
+  return { pieces: [{ text: piece, tokens }], rest: [] };
 }
 
 /** Writes tokens into an element as they come. */
@@ -48,8 +53,9 @@ export class TokenWriter {
       this.#held = all;
       return;
     }
-    this.#held = [];
-    for (const one of pieces_of(piece, all)) this.#append(one.text, one.tokens);
+    const { pieces, rest } = pieces_of(piece, all);
+    this.#held = rest;
+    for (const one of pieces) this.#append(one.text, one.tokens);
   }
 
   /** What is left belongs to the token that ended the answer, which has no text. */
@@ -153,5 +159,10 @@ export function show_probabilities(region, box) {
     if (token(event) && step(token(event), event.key)) event.preventDefault();
     if (event.key === "Escape") hide();
   });
-  addEventListener("scroll", hide, { capture: true, passive: true });
+  const follow = () => { // a focus that scrolls its token into view must not lose the details
+    const focused = document.activeElement;
+    if (!box.hidden && region.contains(focused) && focused.ernie_tokens) place(box, focused);
+    else hide();
+  };
+  addEventListener("scroll", follow, { capture: true, passive: true });
 }

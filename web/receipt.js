@@ -32,10 +32,10 @@ export async function compare(first, again) {
 
 /** Offers `answer` as a file that `ernie verify receipt` reads. */
 export function download(answer) {
-  const address = URL.createObjectURL(new Blob([JSON.stringify(answer, null, 1)], { type: "application/json" }));
+  const address = URL.createObjectURL(new Blob([`${JSON.stringify(answer)}\n`], { type: "application/json" }));
   const link = document.createElement("a");
   link.href = address;
-  link.download = `${answer.id}.json`;
+  link.download = `${answer.id}.jsonl`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(address), 1000);
 }

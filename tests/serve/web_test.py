@@ -10,7 +10,9 @@ import html.parser
 import json
 import os
 import re
+import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -230,7 +232,35 @@ class Page(InBrowser):
         self.browser.wait("document.querySelectorAll('.receipt li').length === 7")
         self.assertEqual(self.browser.value("document.querySelectorAll('.receipt .bad').length"), 0)
         self.assertIn("equal in everything compared", self.text(".receipt"))
+        self.verify_download()
+        self.click("#mode-chat")
+        self.ask("Hi", max_tokens=12, temperature=1)
+        self.verify_download()
         self.no_problems()
+
+    def verify_download(self):
+        self.browser.value("""(() => { const real = URL.createObjectURL;
+            window.saved = null;
+            URL.createObjectURL = (blob) => { blob.text().then((it) => { window.saved = it; }); return real(blob); }; })()""")
+        self.click(".download")
+        saved = self.browser.wait("window.saved")
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "answer.jsonl")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(saved)
+            run = subprocess.run([OPTIONS.binary, "verify", "receipt", path, "--quiet", "--part"], capture_output=True, text=True,
+                                 check=False)
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        self.assertIn("1 verified", run.stdout)
+
+    def test_details_survive_scrolling(self):
+        for _ in range(6):
+            self.ask("Hi", max_tokens=8, seed=1)
+        self.browser.value("document.getElementById('conversation').scrollTop = 1e6")
+        self.browser.value("new Promise((done) => setTimeout(done, 300))")
+        self.browser.value("document.querySelector('.got .token').focus()")
+        self.browser.value("new Promise((done) => setTimeout(done, 300))")
+        self.assertFalse(self.browser.value("document.getElementById('details').hidden"))
 
     def test_receipt_that_differs(self):
         """A server that answers something else the second time is found out."""
@@ -238,7 +268,7 @@ class Page(InBrowser):
         self.ask("The capital of France is", max_tokens=12, temperature=1)
         self.browser.value("""(() => { const real = fetch;
             window.fetch = (path, options) => real(path, { ...options,
-              body: options.body && JSON.stringify({ ...JSON.parse(options.body), temperature: 1.7, seed: 99 }) }); })()""")
+              body: options.body && JSON.stringify({ ...JSON.parse(options.body), prompt: "Once upon a time" }) }); })()""")
         self.click(".check")
         self.browser.wait("document.querySelectorAll('.receipt li.bad').length >= 3")
         self.assertIn("The answers differ", self.text(".receipt"))
@@ -308,7 +338,8 @@ class Page(InBrowser):
         for width, size in (("wide", (1280, 1000)), ("narrow", (320, 1400))):
             for scheme in ("light", "dark"):
                 self.browser.look(*size, scheme)
-                self.browser.value("document.querySelector('.got .token').focus()")
+                self.browser.value("document.activeElement.blur(); document.querySelector('.got .token').focus()")
+                self.browser.value("new Promise((done) => setTimeout(done, 300))")
                 self.browser.screenshot(os.path.join(OPTIONS.screenshots, f"{width}-{scheme}.png"))
         self.click("#language")
         self.browser.look(1280, 1000, "light")
