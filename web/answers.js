@@ -28,13 +28,13 @@ export async function ask(request, signal, take) {
   return answer;
 }
 
-/** Milliseconds to the first text, and tokens a second behind it. */
+/** Milliseconds to the first text, and tokens a second behind it; none if the rest came within 20 ms. */
 export function speed_of(answer) {
   const count = answer.usage?.completion_tokens ?? answer.tokens.length;
   const first = answer.first ?? answer.ended;
   const seconds = (answer.ended - first) / 1000;
   return { count, first: Math.round(first - answer.began),
-    speed: count > 1 && seconds > 0 ? ((count - 1) / seconds).toFixed(1) : "–" };
+    speed: count > 1 && seconds > 0.02 ? ((count - 1) / seconds).toFixed(1) : "–" };
 }
 
 /** Puts the log-probabilities of a stream's chunks together: each member is a list. */
