@@ -78,4 +78,21 @@ std::string in_quotes(std::string_view text) {
   return out + (text.size() > kMaxBytes ? "…\"" : "\"");
 }
 
+std::string visible_text(std::string_view text, std::string_view kept) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const Utf8Unit unit = first_utf8_unit(text);
+    const char32_t c = unit.code_point;
+    const bool is_control = c < 0x20 || (c >= 0x7F && c < 0xA0);
+    const bool is_kept = unit.size == 1 && kept.find(text[0]) != std::string_view::npos;
+    const bool is_plain = unit.kind == Utf8Unit::Kind::kCharacter && (!is_control || is_kept);
+    for (const char byte : text.substr(0, unit.size)) {
+      out += is_plain ? std::string(1, byte) : fmt::format("\\x{:02X}", static_cast<uint8_t>(byte));
+    }
+    text.remove_prefix(unit.size);
+  }
+  return out;
+}
+
 }  // namespace ernie

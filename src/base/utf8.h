@@ -34,6 +34,10 @@ size_t append_as_utf8(std::string_view bytes, std::string& out);
 /// UTF-8 as \xNN, at most 64 bytes of it.
 std::string in_quotes(std::string_view text);
 
+/// For a terminal, which must not obey what others write: control characters but those of `kept`,
+/// and bytes that are not UTF-8, as \xNN.
+std::string visible_text(std::string_view text, std::string_view kept = "");
+
 /// U+FFFD.
 inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
 

@@ -54,5 +54,13 @@ TEST(Utf8, MessagesStayOnOneLine) {
   EXPECT_EQ(in_quotes(std::string(100, 'x')), "\"" + std::string(64, 'x') + "…\"");
 }
 
+TEST(VisibleText, HidesNothingThatATerminalWouldObey) {
+  EXPECT_EQ(visible_text("a\x1b[2J中\u009b1m\x7f\xff\n\t\r"),
+            "a\\x1B[2J中\\xC2\\x9B1m\\x7F\\xFF\\x0A\\x09\\x0D");
+  EXPECT_EQ(visible_text("a\n\tb\r", "\n\t"), "a\n\tb\\x0D");
+  EXPECT_EQ(visible_text(std::string("\0x", 2), "\n"), "\\x00x");
+  EXPECT_EQ(visible_text("\xe4\xb8"), "\\xE4\\xB8");
+}
+
 }  // namespace
 }  // namespace ernie
