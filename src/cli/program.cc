@@ -5,6 +5,7 @@
 #include <exception>
 #include <new>
 
+#include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/serve_arguments.h"
 
@@ -79,7 +80,8 @@ int parse_and_run(int argc, const char* const* argv, const EngineLoader& loader,
   }
   name = command_name(called(app));
   const Result<int> code = command();
-  return code ? *code : report_failure(name, code.error().message.c_str());
+  // Parts of it may be a server's words.
+  return code ? *code : report_failure(name, visible_text(code.error().message).c_str());
 }
 
 }  // namespace

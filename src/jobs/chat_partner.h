@@ -2,6 +2,7 @@
 
 /// Who answers in a conversation: a model in this process, or a server.
 
+#include <boost/json/object.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -24,16 +25,22 @@ struct ChatReply {
 
 class ChatPartner {
  public:
+  /// Takes the pieces of an answer as they come; false ends it. Reasoning is what the answer itself
+  /// does not hold: a server that tells it apart sends it before.
+  using OnText = std::function<bool(std::string_view text, bool is_reasoning)>;
+
   virtual ~ChatPartner() = default;
   virtual std::string name() const = 0;
-  /// Calls `on_text` with the pieces of the answer as they come. Error: the partner cannot answer.
+  /// Error: the partner cannot answer, or not to the end.
   virtual Result<ChatReply> answer(const std::vector<ChatMessage>& messages,
-                                   const SamplingParams& params, const Interrupt& interrupt,
-                                   const std::function<void(std::string_view)>& on_text) = 0;
+                                   const Interrupt& interrupt, const OnText& on_text) = 0;
 };
 
-Result<std::unique_ptr<ChatPartner>> make_local_partner(LoadedEngine loaded);
-/// `model`: empty: the first that the server names. Error: no server.
-Result<std::unique_ptr<ChatPartner>> make_remote_partner(ServerAddress server, std::string model);
+/// Turns draw with params.seed and the number of messages before them.
+Result<std::unique_ptr<ChatPartner>> make_local_partner(LoadedEngine loaded, SamplingParams params);
+/// `model`: empty: the first that the server names. `fields`: of every request, as "temperature"; a
+/// "seed" counts as that of a local partner. Error: no server.
+Result<std::unique_ptr<ChatPartner>> make_remote_partner(ServerAddress server, std::string model,
+                                                         boost::json::object fields);
 
 }  // namespace ernie

@@ -29,15 +29,17 @@ void install(int signal) {
 
 }  // namespace
 
-Interrupt::Interrupt() {
-  g_signal = 0;
-  install(SIGINT);
-  install(SIGTERM);
-}
+Interrupt::Interrupt() { reset(); }
 
 Interrupt::~Interrupt() { restore_defaults(); }
 
 bool Interrupt::raised() const { return g_signal != 0; }
+
+void Interrupt::reset() {
+  g_signal = 0;
+  install(SIGINT);
+  install(SIGTERM);
+}
 
 int Interrupt::exit_code() const { return 128 + g_signal; }
 

@@ -18,6 +18,8 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
 
   bool raised() const;
+  /// As after construction: the signal that came has been dealt with.
+  void reset();
   /// 128 and the signal's number: 130 after Ctrl-C.
   int exit_code() const;
 };

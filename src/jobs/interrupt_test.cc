@@ -19,6 +19,16 @@ TEST(Interrupt, TheFirstSignalRaisesItAndSaysWhich) {
   }
 }
 
+TEST(Interrupt, CanBeTakenBack) {
+  Interrupt interrupt;
+  for (int i = 0; i < 3; ++i) {
+    std::raise(SIGINT);
+    EXPECT_TRUE(interrupt.raised());
+    interrupt.reset();
+    EXPECT_FALSE(interrupt.raised());
+  }
+}
+
 TEST(Interrupt, AnyThreadMayBeTheOneThatIsInterrupted) {
   const Interrupt interrupt;
   std::thread([] { std::raise(SIGINT); }).join();
