@@ -38,8 +38,6 @@ struct ChatFlags {
 /// Answers on standard output. A terminal sees reasoning dimmed and nothing that it would obey.
 class AnswerPrinter {
  public:
-  bool is_terminal() const { return is_terminal_; }
-
   bool print(std::string_view text, bool is_reasoning) {
     if (!is_terminal_) return is_reasoning || put(text);
     if (is_reasoning != is_dim_ && has_colour_) put(is_reasoning ? "\x1b[2m" : "\x1b[0m");
@@ -160,12 +158,12 @@ class Talk {
 
   /// A line, or those between two marks of quotes. False: nothing to answer, or the end.
   bool read_text(std::string& text) {
-    if (!read_line("> ", text)) return false;
+    if (!read_line(false, text)) return false;
     if (!text.starts_with(kQuotes)) return true;
     text.erase(0, kQuotes.size());
     while (!text.ends_with(kQuotes)) {
       std::string line;
-      if (!read_line("... ", line)) return false;
+      if (!read_line(true, line)) return false;
       text += '\n';
       text += line;
     }
@@ -173,13 +171,16 @@ class Talk {
     return true;
   }
 
-  bool read_line(const char* prompt, std::string& line) {
-    show(prompt);
+  bool read_line(bool in_quotes, std::string& line) {
+    show(in_quotes ? "... " : "> ");
     const auto kind = lines_.next(interrupt_, line);
     const bool was_warned = std::exchange(is_warned_, false);
     if (kind == TypedLines::Kind::kTooLong) complain("the line is too long");
     if (kind == TypedLines::Kind::kLine && line.ends_with('\r')) line.pop_back();
-    if (kind == TypedLines::Kind::kEnd) end(exit_code_);
+    if (kind == TypedLines::Kind::kEnd) {
+      if (in_quotes) complain("the text in quotes has no end");
+      end(exit_code_);
+    }
     if (kind == TypedLines::Kind::kInterrupted && !end_after_signal(was_warned)) {
       show("\n(Ctrl-D, /exit or Ctrl-C once more leaves.)\n");
       is_warned_ = true;

@@ -38,7 +38,8 @@ TypedLines::Kind TypedLines::next(const Interrupt& interrupt, std::string& line)
     } else if (count == 0 || errno != EINTR) {
       line.swap(pending_);
       pending_.clear();
-      return line.empty() ? Kind::kEnd : is_too_long ? Kind::kTooLong : Kind::kLine;
+      if (is_too_long) return Kind::kTooLong;
+      return line.empty() ? Kind::kEnd : Kind::kLine;
     }
   }
 }

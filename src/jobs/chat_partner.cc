@@ -84,16 +84,14 @@ class RemotePartner final : public ChatPartner {
     ChatReply reply;
     const auto take = [&](const json::object& chunk) {
       read_usage(chunk, reply);
-      for (const char* name : {"reasoning", "reasoning_content", "content"}) {
-        const std::string_view text = delta_text(chunk, name);
-        if (text.empty()) continue;
-        if (reply.first_token_s == 0) reply.first_token_s = seconds_since(start);
-        const bool is_reasoning = name != std::string_view("content");
-        if (!is_reasoning) reply.text += text;
-        if (!on_text(text, is_reasoning)) return false;
-        if (is_reasoning) break;  // some servers send it under both names
-      }
-      return true;
+      std::string_view reasoning = delta_text(chunk, "reasoning");
+      if (reasoning.empty()) reasoning = delta_text(chunk, "reasoning_content");  // or under both
+      const std::string_view content = delta_text(chunk, "content");
+      if (reasoning.empty() && content.empty()) return true;
+      if (reply.first_token_s == 0) reply.first_token_s = seconds_since(start);
+      reply.text += content;
+      if (!reasoning.empty() && !on_text(reasoning, true)) return false;
+      return content.empty() || on_text(content, false);
     };
     client_.set_stop([&] { return interrupt.raised(); }, kInterruptPoll);
     const auto done = stream(client_, "/v1/chat/completions", body(messages), take);

@@ -155,12 +155,17 @@ class WithTheDemo(Chat):
         done = self.run_it(*flags, text=b"\xff\xfe\n17 + 25 =\n", code=1)
         self.assertEqual(done.stdout, quick)  # the conversation goes on without it
         self.assertEqual(done.stderr, b"ernie chat: got a text that is not UTF-8\n")
+        done = self.run_it(*flags, text='"""17 + 25 =\n', code=1)
+        self.assertEqual((done.stdout, done.stderr), (b"", b"ernie chat: the text in quotes has no end\n"))
 
     def test_long_input(self):
         done = self.run_it(*DEMO, text="word " * 20_000 + "\n", code=1)
         self.assertEqual(done.stderr.count(b"\n"), 1)
         self.assertIn(b"4096", done.stderr)
         done = self.run_it(*DEMO, text=b"x" * ((16 << 20) + 70_000) + b"\n/exit\n", code=1)
+        self.assertIn(b"too long", done.stderr)
+        # The end comes when the last piece was just thrown away.
+        done = self.run_it(*DEMO, text=b"x" * ((16 << 20) + 1), code=1)
         self.assertIn(b"too long", done.stderr)
 
     def test_reader_that_goes_away(self):
@@ -234,6 +239,8 @@ class WithAServer(Chat):
             terminal.ask("Hi")
         self.assertEqual(fake.requests[1][2]["messages"][1], {"role": "assistant", "content": "answer"})
         self.assertEqual(self.run_it("--url", fake.url, "-q", "x").stdout, b"answer\n")
+        fake = self.fake(lambda *_: Plan(tokens=1, text="answer", reasoning="thought", reasoning_with="ans: "))
+        self.assertEqual(self.run_it("--url", fake.url, "-q", "x").stdout, b"ans: answer\n")  # both in one piece
 
     def test_answers_that_break_off(self):
         plans = [Plan(tokens=3, cut_after=2), Plan(tokens=3, cut_after=1, reset=True), Plan(garbage=True), Plan(tokens=1)]

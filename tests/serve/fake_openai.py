@@ -15,11 +15,11 @@ class Plan:
 
     def __init__(self, status=200, first_s=0.0, between_s=0.0, tokens=4, usage=True, headers=None,
                  message="it was planned", cut_after=None, reset=False, garbage=False, hang=False, text=WORD,
-                 reasoning=""):
+                 reasoning="", reasoning_with=""):
         self.status, self.first_s, self.between_s, self.tokens = status, first_s, between_s, tokens
         self.usage, self.headers, self.message = usage, headers or {}, message
         self.cut_after, self.reset, self.garbage, self.hang = cut_after, reset, garbage, hang
-        self.text, self.reasoning = text, reasoning
+        self.text, self.reasoning, self.reasoning_with = text, reasoning, reasoning_with
 
 
 class FakeServer:
@@ -128,7 +128,7 @@ class FakeServer:
         if is_chat:
             event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
         if plan.reasoning:
-            event({"choices": [{"index": 0, "delta": {"reasoning_content": plan.reasoning}}]})
+            event({"choices": [{"index": 0, "delta": {"reasoning_content": plan.reasoning, "content": plan.reasoning_with}}]})
         time.sleep(plan.first_s)
         for i in range(plan.tokens):
             if i > 0:
