@@ -73,12 +73,12 @@ json::object members(const json::object& from, std::initializer_list<std::string
   return kept;
 }
 
-/// What a server's answer has in common with that of a batch row. One choice.
-json::object checkable_part(const json::object& body) {
+/// What a server's answer has in common with that of a batch row. `choice`: its only one.
+json::object checkable_part(const json::object& body, const json::object& choice) {
   json::object kept = members(body, {"id", "model", "object", kReceiptKey});
-  const json::object& choice = body.at("choices").get_array().front().get_object();
   json::object part = members(choice, {"index", "text", "logprobs", "finish_reason"});
-  if (const json::value* message = choice.if_contains("message")) {
+  const json::value* message = choice.if_contains("message");
+  if (message != nullptr && message->is_object()) {
     part["message"] = members(message->get_object(), {"role", "content"});
   }
   kept["choices"] = json::array{std::move(part)};
@@ -110,7 +110,7 @@ Result<void> read_server_answer(const json::value& value, ResultLine& line) {
   }
   line.kind = ResultLine::Kind::kServer;
   line.has_answer = true;
-  line.answer = checkable_part(value.get_object());
+  line.answer = checkable_part(value.get_object(), choice.get_object());
   return read_id(member(&value, "id"), line);
 }
 
@@ -206,7 +206,8 @@ json::object rendered_answer(const ResultLine& line, const GenerationResult& res
   context.tokenizer = tokenizer;
   json::object body = line.is_chat ? chat_body(request, result, context)
                                    : completion_body(request, result, context);
-  return line.kind == ResultLine::Kind::kServer ? checkable_part(body) : body;
+  if (line.kind != ResultLine::Kind::kServer) return body;
+  return checkable_part(body, body.at("choices").at(0).as_object());
 }
 
 std::optional<std::string_view> text_of(const ResultLine& line, const json::object& answer) {
