@@ -11,6 +11,7 @@
 #include "cli/client_flags.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
+#include "cli/penalty_flags.h"
 #include "cli/typed_lines.h"
 #include "jobs/chat_partner.h"
 #include "json/text.h"
@@ -282,14 +283,7 @@ void add_sampling_flags(CLI::App& app, SamplingParams& params) {
   app.add_option("--min-p", params.min_p, "Only above this share of the likeliest's probability")
       ->check(CLI::Range(0.0f, 1.0f))
       ->capture_default_str();
-  app.add_option("--repetition-penalty", params.repetition_penalty,
-                 "Divides the logits of tokens that occurred; 1: off")
-      ->capture_default_str();
-  app.add_option("--presence-penalty", params.presence_penalty,
-                 "Taken off the logits of tokens in the output")
-      ->capture_default_str();
-  app.add_option("--frequency-penalty", params.frequency_penalty, "Subtracted once per occurrence")
-      ->capture_default_str();
+  add_penalty_flags(app, params);
   app.add_option("--stop", params.stop, "Text that ends an answer; may be given several times")
       ->allow_extra_args(false);
   app.add_option("--max-tokens", params.max_tokens, "Longest answer (default: what fits)")

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
+#include "cli/penalty_flags.h"
 #include "jobs/prompt_job.h"
 
 namespace ernie {
@@ -41,19 +42,6 @@ void add_prompt_flags(CLI::App& app, RunFlags& flags) {
   app.add_flag("--token-ids", job.token_ids, "Results hold the output's token ids")->needs(file);
 }
 
-void add_penalty_flags(CLI::App& app, RunFlags& flags) {
-  SamplingParams& params = flags.job.params;
-  app.add_option("--repetition-penalty", params.repetition_penalty,
-                 "Divides the logits of tokens that occurred; 1: off")
-      ->capture_default_str();
-  app.add_option("--presence-penalty", params.presence_penalty,
-                 "Taken off the logits of tokens in the output")
-      ->capture_default_str();
-  app.add_option("--frequency-penalty", params.frequency_penalty, "Subtracted once per occurrence")
-      ->capture_default_str();
-  app.add_option("--logit-bias", flags.logit_bias, "ID:VALUE…, added to these tokens' logits");
-}
-
 void add_sampling_flags(CLI::App& app, RunFlags& flags) {
   SamplingParams& params = flags.job.params;
   params.temperature = 0;
@@ -67,7 +55,8 @@ void add_sampling_flags(CLI::App& app, RunFlags& flags) {
       ->capture_default_str();
   app.add_option("--min-p", params.min_p, "Only above this share of the likeliest's probability")
       ->capture_default_str();
-  add_penalty_flags(app, flags);
+  add_penalty_flags(app, params);
+  app.add_option("--logit-bias", flags.logit_bias, "ID:VALUE…, added to these tokens' logits");
   app.add_option("--min-tokens", params.min_tokens, "No end before so many new tokens")
       ->capture_default_str();
   app.add_option("--stop", params.stop, "Text that ends the output; may be given several times")
