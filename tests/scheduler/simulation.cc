@@ -243,15 +243,16 @@ int& Simulation::running_of(const Sequence& sequence) {
 
 /// Brings the counts to those after all preemptions.
 void Simulation::check_victims() {
-  std::vector<const Sequence*> victims, others;
+  victims_.clear();
+  std::vector<const Sequence*> others;
   for (const Request& request : requests_) {
     if (!request.ran_before) continue;
     const SchedulingState& state = request.sequence->scheduling();
     const bool goes_on = state.place == Place::kRunning && state.turn == request.turn_before;
-    (goes_on ? others : victims).push_back(request.sequence.get());
+    (goes_on ? others : victims_).push_back(request.sequence.get());
   }
-  for (const Sequence* victim : victims) --running_of(*victim);
-  for (const Sequence* victim : victims) {
+  for (const Sequence* victim : victims_) --running_of(*victim);
+  for (const Sequence* victim : victims_) {
     for (const Sequence* other : others) {
       const size_t level = level_of(*victim), least = level_of(*other);
       expect(level >= least, "one of a better priority is preempted");
@@ -280,7 +281,7 @@ void Simulation::check_order() {
 void Simulation::check_admitted(const Sequence& sequence) {
   for (const Request& request : requests_) {
     const Sequence& other = *request.sequence;
-    if (other.scheduling().place != Place::kWaiting) continue;
+    if (other.scheduling().place != Place::kWaiting || has_prompt_of_victim(other)) continue;
     const size_t own = level_of(sequence), theirs = level_of(other);
     expect(theirs >= own, "a better one waits");
     if (theirs != own) continue;
@@ -288,6 +289,16 @@ void Simulation::check_admitted(const Sequence& sequence) {
     const bool is_earlier = other.client_id() == sequence.client_id() && other.id() < sequence.id();
     expect(!is_earlier, "a client's later one begins");
   }
+}
+
+/// It may have been held when somebody else began.
+bool Simulation::has_prompt_of_victim(const Sequence& sequence) const {
+  const auto prompt_of = [](const Sequence& one) {
+    return std::span(one.token_ids()).first(static_cast<size_t>(one.num_prompt_tokens()));
+  };
+  return std::ranges::any_of(victims_, [&](const Sequence* victim) {
+    return victim != &sequence && std::ranges::equal(prompt_of(*victim), prompt_of(sequence));
+  });
 }
 
 void Simulation::check_shares() {

@@ -32,11 +32,12 @@ struct SimulationCounts {
 /// - what the prefix cache knows of a block is stored in it;
 /// - a step has no more tokens and sequences than allowed, and each running sequence moves;
 /// - nobody begins before one of a better priority, nor of equal ones before a client of whom fewer
-///   run, nor before an older one of its own client;
+///   run, nor before an older one of its own client, but for those that were held until somebody
+///   with their prompt was preempted;
 /// - nobody is preempted while one of a worse priority goes on, nor of equal ones while a client of
 ///   whom more run loses none;
-/// - where nobody begins or is preempted, nobody waits whose place another one has: neither does one
-///   of a worse priority run, nor two more of another client;
+/// - where nobody begins or is preempted, nobody waits whose place another one has: neither does
+///   one of a worse priority run, nor two more of another client;
 /// - a finished answer is what the request gets alone, and that of a cancelled one begins so;
 /// - without arrivals all come to their end, within as many steps as they have tokens.
 class Simulation {
@@ -81,6 +82,7 @@ class Simulation {
   void check_order();
   void check_victims();
   void check_admitted(const Sequence& sequence);
+  bool has_prompt_of_victim(const Sequence& sequence) const;
   void check_shares();
   void check_blocks();
   void check_known_texts();
@@ -97,7 +99,9 @@ class Simulation {
   std::array<std::vector<TokenId>, 3> texts_;
   std::vector<uint64_t> slots_;
   std::vector<uint64_t> prefix_values_;  // the number at the end of each prefix
-  std::array<std::array<int, kClients>, kLevels> num_running_{};  // as far as the step is followed
+  // Of the step, as far as it is followed.
+  std::array<std::array<int, kClients>, kLevels> num_running_{};
+  std::vector<const Sequence*> victims_;
   std::vector<int32_t> references_;
   std::string failure_;
   SimulationCounts counts_;
