@@ -159,20 +159,31 @@ class Talk {
 
   /// A line, or those between two marks of quotes. False: nothing to answer, or the end.
   bool read_text(std::string& text) {
-    if (!read_line(false, text)) return false;
+    if (read_line(false, text) != TypedLines::Kind::kLine) return false;
     if (!text.starts_with(kQuotes)) return true;
     text.erase(0, kQuotes.size());
+    bool is_whole = true;
+    std::string line;
     while (!text.ends_with(kQuotes)) {
-      std::string line;
-      if (!read_line(true, line)) return false;
+      const auto kind = read_line(true, line);
+      if (kind == TypedLines::Kind::kTooLong) {
+        is_whole = false;  // the rest of it are no questions of their own
+        continue;
+      }
+      if (kind != TypedLines::Kind::kLine) return false;
+      if (text.size() + line.size() >= TypedLines::kMaxBytes) {
+        if (is_whole) complain("the text in quotes is too long");
+        is_whole = false;
+        text.clear();
+      }
       text += '\n';
       text += line;
     }
     text.resize(text.size() - kQuotes.size());
-    return true;
+    return is_whole;
   }
 
-  bool read_line(bool in_quotes, std::string& line) {
+  TypedLines::Kind read_line(bool in_quotes, std::string& line) {
     show(in_quotes ? "... " : "> ");
     const auto kind = lines_.next(interrupt_, line);
     const bool was_warned = std::exchange(is_warned_, false);
@@ -186,7 +197,7 @@ class Talk {
       show("\n(Ctrl-D, /exit or Ctrl-C once more leaves.)\n");
       is_warned_ = true;
     }
-    return kind == TypedLines::Kind::kLine;
+    return kind;
   }
 
   /// False if the signal means no more than to stop what goes on now.
@@ -213,7 +224,7 @@ class Talk {
     if (text.empty()) return;
     if (text.front() == '/' && text.find('\n') == std::string::npos) return command(text);
     const auto asked = conversation_.ask(std::move(text), interrupt_);
-    if (!asked) complain(asked.error().message);
+    if (!asked && !conversation_.printer().failed()) complain(asked.error().message);  // else run()
     if (interrupt_.raised()) end_after_signal(false);
   }
 
