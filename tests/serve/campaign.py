@@ -274,7 +274,7 @@ class Load:
 
     def __init__(self, server, clients, body, seconds):
         self.server, self.body, self.end = server, body, time.monotonic() + seconds
-        self.done, self.rejected, self.reject_times, self.lock = 0, 0, [], threading.Lock()
+        self.done, self.rejected, self.reject_times, self.strange, self.lock = 0, 0, [], [], threading.Lock()
         self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(clients)]
         for thread in self.threads:
             thread.start()
@@ -290,8 +290,9 @@ class Load:
             with self.lock:
                 if reply.status == 200:
                     self.done += 1
+                elif reply.status not in (429, 503):
+                    self.strange.append(reply.status)
                 else:
-                    require(reply.status in (429, 503), f"got {reply.status}")
                     self.rejected += 1
                     self.reject_times.append(time.monotonic() - began)
             if reply.status != 200:
@@ -300,6 +301,7 @@ class Load:
     def join(self):
         for thread in self.threads:
             thread.join()
+        require(not self.strange, f"got {self.strange[:5]}")
         return self
 
 
@@ -313,11 +315,15 @@ def overload(binary, scale):
         over = Load(server, 160, body, seconds).join()
         goodput = over.done / seconds
         share = goodput / peak
-        median = statistics.median(over.reject_times) if over.reject_times else 0
         check_good(server)
     require(over.rejected > 0, "nothing was refused")
-    return {"peak_per_s": round(peak, 1), "goodput_per_s": round(goodput, 1), "share": round(share, 3), "rejected": over.rejected,
-            "reject_median_ms": round(median * 1e3, 1), "reject_p99_ms": round(sorted(over.reject_times)[int(0.99 * len(over.reject_times))] * 1e3, 1)}
+    p99 = sorted(over.reject_times)[int(0.99 * len(over.reject_times))]
+    figures = {"peak_per_s": round(peak, 1), "goodput_per_s": round(goodput, 1), "share": round(share, 3), "rejected": over.rejected,
+               "reject_median_ms": round(statistics.median(over.reject_times) * 1e3, 1), "reject_p99_ms": round(p99 * 1e3, 1)}
+    # A few seconds on a machine that does other things say less.
+    least, longest = (0.9, 0.1) if scale >= 1 else (0.5, 1)
+    require(share >= least and p99 <= longest, f"overload: {figures}")
+    return figures
 
 
 def greedy_client(binary, scale):
@@ -471,7 +477,7 @@ def repeats(binary, scale):
     count = max(int(1000 * scale), 30)
     body = {"prompt": "Once upon a time", "max_tokens": 40, "seed": 9, "logprobs": 3, "ignore_eos": True}
     answers = set()
-    with Server(binary, "--kv-cache-memory-bytes", str(24 << 20), "--max-num-seqs", "32") as server:
+    with Server(binary, "--kv-cache-memory-bytes", str(4 << 20), "--max-model-len", "2048", "--max-num-seqs", "32") as server:
         stop = threading.Event()
 
         def noise(seed):
@@ -502,6 +508,7 @@ def repeats(binary, scale):
         choice = server.post("/v1/completions", body).json()["choices"][0]
         answers.add(json.dumps([choice["text"], choice["logprobs"]]))
     require(len(answers) == 1, f"{len(answers)} answers")
+    require(preemptions > 0, "nobody was preempted")
     return {"repeats": count, "answers": len(answers), "preemptions": preemptions}
 
 
