@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that every #include in src/ goes in the direction that docs/architecture.md allows."""
+"""Checks that every #include in src/ goes in the direction that docs/architecture.md allows, and that tests take their folders from
+base/test_directory.h: a folder named after a fixture belongs to all its tests, which CTest runs side by side."""
 
 import pathlib
 import re
@@ -71,12 +72,19 @@ def problems_of(path: pathlib.Path, source: pathlib.Path) -> list[str]:
     return found
 
 
+def shared_folders_of(root: pathlib.Path) -> list[str]:
+    tests = [p for folder in ("src", "tests") for p in (root / folder).rglob("*") if p.suffix in (".h", ".cc") and p.is_file()]
+    return [f"{p.relative_to(root)}: uses TempDir(): expected a TestDirectory" for p in sorted(tests)
+            if "TempDir()" in p.read_text(encoding="utf-8")]
+
+
 def main() -> int:
     source = pathlib.Path(__file__).resolve().parent.parent / "src"
     files = [p for p in source.rglob("*") if p.suffix in (".h", ".cc") and p.is_file()]
     # Tests may look into everything below their own folder's level.
     checked = [p for p in files if not p.stem.endswith("_test")]
     problems = [problem for path in sorted(checked) for problem in problems_of(path, source)]
+    problems += shared_folders_of(source.parent)
     print("\n".join(problems) if problems else f"includes of {len(checked)} files go the right way")
     return 1 if problems or not checked else 0
 

@@ -9,25 +9,20 @@
 #include <thread>
 
 #include "base/file.h"
+#include "base/test_directory.h"
 
 namespace ernie {
 namespace {
 
 class AtomicFileTest : public ::testing::Test {
  protected:
-  AtomicFileTest()
-      : folder_(testing::TempDir() + "atomic_file_" +
-                testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directory(folder_);
-    path_ = folder_ + "/a";
-  }
-  ~AtomicFileTest() override { std::filesystem::remove_all(folder_); }
-
   std::string contents() const { return read_text_file(path_, 100).value(); }
-  auto num_files() const { return std::distance(std::filesystem::directory_iterator(folder_), {}); }
+  auto num_files() const {
+    return std::distance(std::filesystem::directory_iterator(folder_.path()), {});
+  }
 
-  std::string folder_, path_;
+  const TestDirectory folder_;
+  const std::string path_ = folder_.file("a");
 };
 
 TEST_F(AtomicFileTest, TheOldFileIsThereUntilTheNewOneIsWhole) {
@@ -67,7 +62,7 @@ TEST_F(AtomicFileTest, WhatACrashLeftIsTakenOver) {
 
 // A link there could lead to a file that is worth something, and a pipe would be waited for.
 TEST_F(AtomicFileTest, NothingButAFileIsTakenOver) {
-  const std::string precious = folder_ + "/precious", temporary = path_ + ".tmp";
+  const std::string precious = folder_.file("precious"), temporary = path_ + ".tmp";
   ASSERT_TRUE(write_file_atomically(precious, "kept"));
   std::filesystem::create_symlink(precious, temporary);
   EXPECT_FALSE(write_file_atomically(path_, "x"));
@@ -100,7 +95,7 @@ TEST_F(AtomicFileTest, TheSecondWriterWaitsForTheFirst) {
 }
 
 TEST_F(AtomicFileTest, AnErrorNamesThePath) {
-  const std::string path = folder_ + "/no/such/folder/a";
+  const std::string path = folder_.file("no/such/folder/a");
   const auto written = write_file_atomically(path, "x");
   ASSERT_FALSE(written);
   EXPECT_EQ(written.error().code, ErrorCode::kNotFound);

@@ -2,22 +2,19 @@
 #include "base/atomic_file.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
+
+#include "base/test_directory.h"
 
 namespace ernie {
 namespace {
 
 class FileTest : public ::testing::Test {
  protected:
-  FileTest() { std::filesystem::create_directories(directory_); }
-  ~FileTest() override { std::filesystem::remove_all(directory_); }
-  std::string path(const std::string& name) const { return directory_ + "/" + name; }
+  std::string path(const std::string& name) const { return directory_.file(name); }
 
-  std::string directory_ =
-      (std::filesystem::temp_directory_path() / ("ernie_file_test_" + std::to_string(::getpid())))
-          .string();
+  const TestDirectory directory_;
 };
 
 TEST_F(FileTest, WritesAndReadsBack) {
@@ -25,7 +22,7 @@ TEST_F(FileTest, WritesAndReadsBack) {
   ASSERT_TRUE(write_file_atomically(path("a"), "two\n"));
   EXPECT_EQ(read_text_file(path("a"), 100).value(), "two\n");
   EXPECT_EQ(ByteSource::map_file(path("a"))->text(), "two\n");
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_), {}), 1)
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_.path()), {}), 1)
       << "nothing else is left";
 }
 
@@ -34,7 +31,7 @@ TEST_F(FileTest, ErrorsNameThePath) {
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
   EXPECT_EQ(missing.error().message, path("missing") + ": cannot open: No such file or directory");
-  EXPECT_FALSE(ByteSource::map_file(directory_)) << "a directory";
+  EXPECT_FALSE(ByteSource::map_file(directory_.path())) << "a directory";
   EXPECT_FALSE(write_file_atomically(path("no/such/directory/a"), "x"));
 }
 

@@ -1,11 +1,12 @@
 #include "base/host_matrix.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <numeric>
+
+#include "base/test_directory.h"
 
 namespace ernie {
 namespace {
@@ -71,12 +72,10 @@ TEST(HostMatrix, ConvertsARowOfAView) {
 class HostMatrixOfAFile : public ::testing::Test {
  protected:
   void SetUp() override {
-    path_ = testing::TempDir() + "host_matrix_" + std::to_string(::getpid());
     std::vector<char> bytes(64);
     std::iota(bytes.begin(), bytes.end(), char{0});
     std::ofstream(path_, std::ios::binary).write(bytes.data(), 64);
   }
-  void TearDown() override { std::filesystem::remove(path_); }
 
   HostMatrix open() const {
     const ByteSource source = *ByteSource::map_file(path_);
@@ -88,7 +87,8 @@ class HostMatrixOfAFile : public ::testing::Test {
             FileOrigin{source.file(), 8}};
   }
 
-  std::string path_;
+  const TestDirectory folder_;
+  const std::string path_ = folder_.file("matrix");
 };
 
 TEST_F(HostMatrixOfAFile, ReadsFromTheFileWhatItsViewNames) {

@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 
+#include "base/test_directory.h"
 #include "bench/engine_report.h"
 
 namespace ernie::bench {
@@ -15,16 +15,12 @@ namespace fs = std::filesystem;
 
 class EnergyTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/ernie-energy-XXXXXX";
-    folder_ = ::mkdtemp(name);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
   void write(const std::string& counter, const std::string& file, uint64_t value) {
     fs::create_directories(folder_ / counter);
     std::ofstream(folder_ / counter / file) << value << "\n";
   }
-  fs::path folder_;
+  const TestDirectory directory_;
+  const fs::path folder_ = directory_.path();
 };
 
 TEST_F(EnergyTest, AbsentCounters) {

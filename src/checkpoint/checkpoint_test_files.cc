@@ -40,20 +40,6 @@ std::string patterned_bytes(size_t count) {
   return bytes;
 }
 
-TestDirectory::TestDirectory() {
-  std::string pattern = (fs::temp_directory_path() / "ernie_checkpoint_XXXXXX").string();
-  path_ = ::mkdtemp(pattern.data());
-}
-
-TestDirectory::~TestDirectory() {
-  std::error_code error;
-  fs::remove_all(path_, error);
-}
-
-void TestDirectory::write(std::string_view name, std::string_view contents) const {
-  std::ofstream(file(name), std::ios::binary) << contents;
-}
-
 std::string golden_directory(std::string_view name) {
   return (fs::path(ERNIE_SOURCE_DIR) / "tests/golden" / name).string();
 }

@@ -3,10 +3,11 @@
 /// Files for the tests of this folder, put together by hand and not by the code under test.
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/test_directory.h"
 
 namespace ernie {
 
@@ -22,19 +23,6 @@ std::string with_header(std::string_view header, std::string_view data);
 /// The tensors in the order given, their bytes one after the other.
 std::string make_safetensors(const std::vector<StoredTensor>& tensors);
 std::string patterned_bytes(size_t count);
-
-/// A directory of its own, removed at the end.
-class TestDirectory {
- public:
-  TestDirectory();
-  ~TestDirectory();
-  std::string path() const { return path_.string(); }
-  std::string file(std::string_view name) const { return (path_ / name).string(); }
-  void write(std::string_view name, std::string_view contents) const;
-
- private:
-  std::filesystem::path path_;
-};
 
 /// tests/golden/<name>
 std::string golden_directory(std::string_view name);

@@ -39,7 +39,7 @@ void expect_refused(const Arguments& arguments, const std::string& message) {
 }
 
 TEST(BenchOps, SavedFiguresAreThereToCompareWith) {
-  const ProgramFolder folder;
+  const TestDirectory folder;
   const std::string saved = folder.file("a.json");
   const Arguments chosen{"--suite", "published", "--op", "silu_mul"};
   Arguments first = ops(chosen), second = ops(chosen);
@@ -65,7 +65,7 @@ TEST(BenchOps, SavedFiguresAreThereToCompareWith) {
 }
 
 TEST(BenchOps, WhatCannotBeMeasuredIsNamed) {
-  const ProgramFolder folder;
+  const TestDirectory folder;
   expect_refused(ops({"--suite", "published", "--op", "quaternion", "--op", "x"}),
                  "ernie bench ops: --op: no row of suite published is called quaternion, x\n");
   const std::string not_json = folder.write("not.json", "[1,");
@@ -101,7 +101,7 @@ TEST(BenchLatency, WhatDoesNotFitIsRefused) {
 }
 
 TEST(BenchThroughput, AFilesLinesAreCutAtTheirOwnLengths) {
-  const ProgramFolder folder;
+  const TestDirectory folder;
   const std::string prompts =
       folder.write("prompts", "{\"prompt\":[5,6,7]}\n\n{\"prompt\":[8],\"max_tokens\":1}\n");
   const ProgramRun run = run_captured(
@@ -117,7 +117,7 @@ TEST(BenchThroughput, AFilesLinesAreCutAtTheirOwnLengths) {
 }
 
 TEST(BenchThroughput, ABadLineIsNamed) {
-  const ProgramFolder folder;
+  const TestDirectory folder;
   const std::string prompts = folder.write("prompts", "{\"prompt\":[5]}\n\n{\"prompt\":[5000]}\n");
   expect_refused(model("throughput", {"--prompt-file", prompts}),
                  "ernie bench throughput: request 2: ");

@@ -75,7 +75,7 @@ TEST(InspectCommand, JsonHasTheSameFigures) {
 }
 
 TEST(InspectCommand, AnUnusableCheckpointIsRefusedWithItsProblems) {
-  const ProgramFolder folder;
+  const TestDirectory folder;
   folder.write("config.json", bytes_of(kDemo + "/config.json"));
   folder.write("model.safetensors", bytes_of(kDemo + "/model.safetensors").substr(0, 100'000));
   const ProgramRun text = run_captured({"inspect", folder.file("")});
@@ -91,7 +91,7 @@ TEST(InspectCommand, AnUnusableCheckpointIsRefusedWithItsProblems) {
 }
 
 TEST(DummyCommand, WritesWhatInspectAndALoadAccept) {
-  const ProgramFolder folder;
+  const TestDirectory folder;
   for (const std::string dtype : {"bfloat16", "float16", "float32"}) {
     const std::string model = folder.file(dtype);
     const ProgramRun written = run_captured({"dummy", model, "--dtype", dtype});
@@ -108,7 +108,7 @@ TEST(DummyCommand, WritesWhatInspectAndALoadAccept) {
 }
 
 TEST(DummyCommand, SeedAndTypeDecideTheBytes) {
-  const ProgramFolder folder;
+  const TestDirectory folder;
   const auto written = [&](const std::string& name, const std::vector<std::string>& flags) {
     std::vector<std::string> arguments{"dummy", folder.file(name)};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
@@ -124,7 +124,7 @@ TEST(DummyCommand, SeedAndTypeDecideTheBytes) {
 }
 
 TEST(DummyCommand, ReplacesNothingUnlessForced) {
-  const ProgramFolder folder;
+  const TestDirectory folder;
   const std::string weights = folder.file("model.safetensors");
   ASSERT_EQ(run_captured({"dummy", folder.file("")}).code, 0);
   const std::string first = bytes_of(weights);
@@ -137,7 +137,7 @@ TEST(DummyCommand, ReplacesNothingUnlessForced) {
 }
 
 TEST(DummyCommand, ASparseFileTakesNoRoom) {
-  const ProgramFolder folder;
+  const TestDirectory folder;
   const ProgramRun run =
       run_captured({"dummy", folder.file("model"), "--sparse", "--config", "0.3b"});
   ASSERT_EQ(run.code, 0) << run.err;
@@ -150,7 +150,7 @@ TEST(DummyCommand, ASparseFileTakesNoRoom) {
 }
 
 TEST(DummyCommand, TakesTheShapeOfAConfigFile) {
-  const ProgramFolder folder;
+  const TestDirectory folder;
   json::object config = json::parse(bytes_of(kDemo + "/config.json")).as_object();
   config["num_hidden_layers"] = 2;
   config["vocab_size"] = 512;
@@ -190,7 +190,7 @@ class Redirected {
 };
 
 TEST(TokenizeCommand, UsesTheDemosTokenizer) {
-  const ProgramFolder folder;
+  const TestDirectory folder;
   const std::string texts = folder.write("in", "\"17 + 25 =\"\n\"\"\n");
   const auto tokenized = [&](const std::string& input, std::vector<std::string> flags) {
     flags.insert(flags.begin(), "tokenize");
@@ -205,7 +205,7 @@ TEST(TokenizeCommand, UsesTheDemosTokenizer) {
 }
 
 TEST(TokenizeCommand, AFullDiskIsAnError) {
-  const ProgramFolder folder;
+  const TestDirectory folder;
   const Redirected input(STDIN_FILENO, folder.write("in", "\"a\"\n"), O_RDONLY);
   const char* argv[] = {"ernie", "tokenize"};
   testing::internal::CaptureStderr();

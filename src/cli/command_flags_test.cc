@@ -51,7 +51,7 @@ void expect_told(const Arguments& arguments, const std::string& message) {
 }
 
 TEST(CommandFlags, EveryCommandThatRunsAModelTakesTheSameFlags) {
-  const ProgramFolder folder;
+  const TestDirectory folder;
   const std::string in = folder.write("in", "{}\n"), out = folder.file("out");
   const std::vector<Arguments> commands{{"run", "--prompt", "x"},
                                         {"run", "--prompt-file", in, "--output", out},
@@ -120,7 +120,7 @@ TEST(CommandFlags, BenchThroughputMakesRoomForItsPrompts) {
   const Arguments command{"bench", "throughput", "--input-len", "30", "--output-len", "4"};
   EXPECT_EQ(settings_of(command).engine.max_model_len, 34);
   EXPECT_EQ(settings_of(joined(command, {"--max-model-len", "90"})).engine.max_model_len, 90);
-  const ProgramFolder folder;
+  const TestDirectory folder;
   const std::string prompts = folder.write("prompts", "{\"prompt\":\"x\"}\n");
   EXPECT_EQ(settings_of({"bench", "throughput", "--prompt-file", prompts}).engine.max_model_len, 0)
       << "the lengths of a file's prompts are not known";
@@ -140,7 +140,7 @@ TEST(CommandFlags, FiguresOutOfRangeAreNamedWithTheirRange) {
 }
 
 TEST(CommandFlags, ASeedIsTheNumberThatIsWritten) {
-  const ProgramFolder folder;
+  const TestDirectory folder;
   const std::vector<Arguments> commands{{"run", "--prompt", "x"},
                                         {"bench", "ops", "--op", "none"},
                                         {"verify", "ops", "--op", "none"},
@@ -189,7 +189,7 @@ TEST(CommandFlags, ACommandIsNeeded) {
 }
 
 TEST(CommandFlags, AMissingBatchFileIsFoundBeforeTheModel) {
-  const ProgramFolder folder;
+  const TestDirectory folder;
   const std::string absent = folder.file("absent");
   EXPECT_EQ(refusal_of({"run-batch", "--quiet", "-i", absent, "-o", folder.file("out")}),
             "ernie run-batch: " + absent + ": cannot open: No such file or directory\n");

@@ -2,26 +2,18 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/test_directory.h"
 
 namespace ernie {
 namespace {
 
 class ReportFlagsTest : public ::testing::Test {
  protected:
-  // A folder of its own: the tests of a fixture run side by side in processes of their own.
-  ReportFlagsTest()
-      : folder_(std::filesystem::path(testing::TempDir()) /
-                fmt::format("report_flags_{}", ::getpid())) {
-    std::filesystem::create_directories(folder_);
-  }
-  ~ReportFlagsTest() override { std::filesystem::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string path(const std::string& name) const { return folder_.file(name); }
 
   /// Whether the command line is accepted.
   bool parse(std::vector<std::string> arguments) {
@@ -37,7 +29,7 @@ class ReportFlagsTest : public ::testing::Test {
     }
   }
 
-  std::filesystem::path folder_;
+  const TestDirectory folder_;
   ReportFlags flags_;
   report::Report report_{.title = {"the title", "标题"}, .verdict = report::Verdict::kPass};
 };
@@ -65,12 +57,12 @@ TEST_F(ReportFlagsTest, RefusesBeforeAnyWorkIsDone) {
   EXPECT_FALSE(parse({"--json", path("missing/a.json")}));
   EXPECT_FALSE(parse({"--json", ""}));
   EXPECT_FALSE(parse({"--json", "-", "--html", "-"}));
-  EXPECT_FALSE(parse({"--html", folder_.string()}));
+  EXPECT_FALSE(parse({"--html", folder_.path()}));
 }
 
 TEST_F(ReportFlagsTest, AFailedWriteIsAnError) {
   ASSERT_TRUE(parse({"--json", path("gone.json")}));
-  std::filesystem::remove_all(folder_);
+  std::filesystem::remove_all(folder_.path());
   testing::internal::CaptureStdout();
   EXPECT_FALSE(write_reports(flags_, report_, "{}"));
   testing::internal::GetCapturedStdout();

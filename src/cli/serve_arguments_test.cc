@@ -3,7 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <fstream>
+
+#include "base/test_directory.h"
 
 namespace ernie {
 namespace {
@@ -11,9 +12,8 @@ namespace {
 using Words = std::vector<std::string>;
 
 std::string write_config(const std::string& text) {
-  const std::string path = ::testing::TempDir() + "/serve_arguments.yaml";
-  std::ofstream(path) << text;
-  return path;
+  static const TestDirectory folder;
+  return folder.write("serve.yaml", text);
 }
 
 Words expand(const Words& words) {

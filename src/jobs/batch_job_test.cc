@@ -6,6 +6,7 @@
 
 #include "base/atomic_file.h"
 #include "base/file.h"
+#include "base/test_directory.h"
 #include "fake_engine.h"
 #include "jobs/batch_journal.h"
 
@@ -15,15 +16,10 @@ namespace {
 class BatchJobTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = testing::TempDir() + "batch_job_" +
-              testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directory(folder_);
-    options_.input = folder_ + "/in";
-    options_.output = folder_ + "/out";
+    options_.input = folder_.file("in");
+    options_.output = folder_.file("out");
     options_.quiet = true;
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   void write_input(std::string_view text) {
     ASSERT_TRUE(write_file_atomically(options_.input, text));
@@ -40,7 +36,7 @@ class BatchJobTest : public testing::Test {
   std::string output() { return *read_text_file(options_.output, 1 << 24); }
   std::vector<std::string> files() {
     std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
       names.push_back(entry.path().filename());
     }
     std::sort(names.begin(), names.end());
@@ -53,7 +49,7 @@ class BatchJobTest : public testing::Test {
   }
 
   std::string identity_ = "fake";
-  std::string folder_;
+  const TestDirectory folder_;
   BatchOptions options_;
 };
 
@@ -169,11 +165,11 @@ TEST_F(BatchJobTest, PathsAreChecked) {
   write_input("");
   options_.output = options_.input;
   EXPECT_FALSE(run());
-  options_.output = folder_;
+  options_.output = folder_.path();
   EXPECT_FALSE(run());
-  options_.output = folder_ + "/nowhere/out";
+  options_.output = folder_.file("nowhere/out");
   EXPECT_FALSE(run());
-  options_.input = folder_ + "/absent";
+  options_.input = folder_.file("absent");
   EXPECT_FALSE(run());
 }
 

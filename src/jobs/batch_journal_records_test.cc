@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "base/test_directory.h"
 #include "jobs/batch_journal.h"
 
 namespace ernie {
@@ -17,15 +18,6 @@ using Existing = BatchJournal::Existing;
 
 class JournalRecordsTest : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = testing::TempDir() + "journal_records_" +
-              testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directory(folder_);
-    path_ = folder_ + "/out.journal";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   Result<BatchJournal> open(int64_t num_rows) {
     return BatchJournal::open(path_, job_, num_rows, Existing::kContinue);
   }
@@ -46,7 +38,8 @@ class JournalRecordsTest : public testing::Test {
     return bytes;
   }
 
-  std::string folder_, path_;
+  const TestDirectory folder_;
+  const std::string path_ = folder_.file("out.journal");
   JobFingerprint job_{"in", "model", 512, "settings"};
 };
 
@@ -124,25 +117,25 @@ TEST_F(JournalRecordsTest, ADamagedHeaderIsSaidToBeOne) {
 TEST_F(JournalRecordsTest, AJobWithoutRowsHasAnEmptyOutput) {
   auto journal = open(0).value();
   EXPECT_EQ(journal.num_rows(), 0);
-  ASSERT_TRUE(journal.write_output(folder_ + "/out"));
-  EXPECT_EQ(*read_text_file(folder_ + "/out", 10), "");
+  ASSERT_TRUE(journal.write_output(folder_.file("out")));
+  EXPECT_EQ(*read_text_file(folder_.file("out"), 10), "");
 }
 
 TEST_F(JournalRecordsTest, AnOutputThatCannotBeWrittenLeavesTheJournal) {
   auto journal = open(1).value();
   ASSERT_TRUE(journal.append(0, false, "x"));
-  EXPECT_FALSE(journal.write_output(folder_ + "/absent/out"));
+  EXPECT_FALSE(journal.write_output(folder_.file("absent/out")));
   EXPECT_TRUE(std::filesystem::exists(path_));
-  ASSERT_TRUE(journal.write_output(folder_ + "/out")) << "and it can be tried again";
-  EXPECT_EQ(*read_text_file(folder_ + "/out", 10), "x\n");
+  ASSERT_TRUE(journal.write_output(folder_.file("out"))) << "and it can be tried again";
+  EXPECT_EQ(*read_text_file(folder_.file("out"), 10), "x\n");
 }
 
 TEST_F(JournalRecordsTest, OpeningNeedsADirectory) {
   const auto journal =
-      BatchJournal::open(folder_ + "/absent/out.journal", job_, 1, Existing::kContinue);
+      BatchJournal::open(folder_.file("absent/out.journal"), job_, 1, Existing::kContinue);
   ASSERT_FALSE(journal);
   EXPECT_NE(journal.error().message.find("No such file or directory"), std::string::npos);
-  EXPECT_FALSE(BatchJournal::max_model_len(folder_ + "/absent/out.journal"));
+  EXPECT_FALSE(BatchJournal::max_model_len(folder_.file("absent/out.journal")));
 }
 
 using JournalRecordsDeathTest = JournalRecordsTest;
@@ -151,7 +144,7 @@ TEST_F(JournalRecordsDeathTest, ARowIsAddedOnceAndAnOutputIsWhole) {
   auto journal = open(2).value();
   ASSERT_TRUE(journal.append(1, false, "x"));
   EXPECT_DEATH((void)journal.append(1, false, "y"), "row 1");
-  EXPECT_DEATH((void)journal.write_output(folder_ + "/out"), "a row is not there");
+  EXPECT_DEATH((void)journal.write_output(folder_.file("out")), "a row is not there");
 }
 
 }  // namespace

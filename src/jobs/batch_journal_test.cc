@@ -7,6 +7,7 @@
 #include <random>
 
 #include "base/file.h"
+#include "base/test_directory.h"
 
 namespace ernie {
 namespace {
@@ -15,15 +16,6 @@ using Existing = BatchJournal::Existing;
 
 class BatchJournalTest : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = testing::TempDir() + "batch_journal_" +
-              testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directory(folder_);
-    path_ = folder_ + "/out.journal";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   Result<BatchJournal> open(Existing existing = Existing::kContinue) {
     return BatchJournal::open(path_, job_, 5, existing);
   }
@@ -38,7 +30,8 @@ class BatchJournalTest : public testing::Test {
     ASSERT_TRUE(journal->append(1, false, "one"));
   }
 
-  std::string folder_, path_;
+  const TestDirectory folder_;
+  const std::string path_ = folder_.file("out.journal");
   JobFingerprint job_{"in", "model", 512, "settings"};
 };
 
@@ -52,10 +45,10 @@ TEST_F(BatchJournalTest, RowsComeBack) {
   EXPECT_EQ(journal->num_failed(), 1);
   EXPECT_EQ(journal->num_bytes_dropped(), 0u);
   for (const int64_t row : {4, 0, 2}) ASSERT_TRUE(journal->append(row, false, fmt::to_string(row)));
-  ASSERT_TRUE(journal->write_output(folder_ + "/out"));
-  EXPECT_EQ(contents(folder_ + "/out"), "0\none\n2\nthree\n4\n");
+  ASSERT_TRUE(journal->write_output(folder_.file("out")));
+  EXPECT_EQ(contents(folder_.file("out")), "0\none\n2\nthree\n4\n");
   ASSERT_TRUE(journal->remove());
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1);
 }
 
 TEST_F(BatchJournalTest, EveryTornTailIsCutOff) {
@@ -117,8 +110,8 @@ TEST_F(BatchJournalTest, LinesMayHoldAnythingButNewlines) {
   }
   auto journal = open();
   ASSERT_EQ(journal->num_finished(), 5);
-  ASSERT_TRUE(journal->write_output(folder_ + "/out"));
-  EXPECT_EQ(contents(folder_ + "/out"), fmt::format("{}\n", fmt::join(lines, "\n")));
+  ASSERT_TRUE(journal->write_output(folder_.file("out")));
+  EXPECT_EQ(contents(folder_.file("out")), fmt::format("{}\n", fmt::join(lines, "\n")));
 }
 
 TEST_F(BatchJournalTest, AnotherJobIsRefusedByName) {

@@ -2,21 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "base/atomic_file.h"
+#include "base/test_directory.h"
 
 namespace ernie {
 namespace {
 
 class LineReaderTest : public testing::Test {
  protected:
-  void SetUp() override {
-    path_ = testing::TempDir() + "line_reader_" +
-            testing::UnitTest::GetInstance()->current_test_info()->name();
-  }
-  void TearDown() override { std::filesystem::remove(path_); }
-
   void write(std::string_view contents) { ASSERT_TRUE(write_file_atomically(path_, contents)); }
 
   /// "number:text" of each line.
@@ -31,7 +24,8 @@ class LineReaderTest : public testing::Test {
     }
   }
 
-  std::string path_;
+  const TestDirectory folder_;
+  const std::string path_ = folder_.file("lines");
 };
 
 using Lines = std::vector<std::string>;
@@ -89,7 +83,7 @@ TEST_F(LineReaderTest, TheSummaryKnowsOneByteFromAnother) {
 TEST_F(LineReaderTest, WhatIsNoFileIsAnError) {
   EXPECT_FALSE(LineReader::open(path_));
   EXPECT_FALSE(summarize_input(path_));
-  EXPECT_FALSE(summarize_input(testing::TempDir()));
+  EXPECT_FALSE(summarize_input(folder_.path()));
   EXPECT_FALSE(summarize_input("/dev/null"));
 }
 

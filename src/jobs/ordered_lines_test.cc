@@ -2,22 +2,19 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <filesystem>
 
 #include "base/file.h"
+#include "base/test_directory.h"
 
 namespace ernie {
 namespace {
 
 class OrderedLinesTest : public testing::Test {
  protected:
-  ~OrderedLinesTest() override { std::filesystem::remove(path_); }
   std::string written() const { return *read_text_file(path_, 1 << 20); }
 
-  std::string path_ = testing::TempDir() + "ordered_lines_" +
-                      testing::UnitTest::GetInstance()->current_test_info()->name();
+  const TestDirectory folder_;
+  const std::string path_ = folder_.file("lines");
   OrderedLines lines_{FileHandle::open(path_, O_WRONLY | O_CREAT | O_TRUNC).value()};
 };
 

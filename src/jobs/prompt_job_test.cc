@@ -2,10 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "base/atomic_file.h"
 #include "base/file.h"
+#include "base/test_directory.h"
 #include "fake_engine.h"
 
 namespace ernie {
@@ -14,15 +13,10 @@ namespace {
 class PromptJobTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = testing::TempDir() + "prompt_job_" +
-              testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directory(folder_);
-    options_.input = folder_ + "/in";
-    options_.output = folder_ + "/out";
+    options_.input = folder_.file("in");
+    options_.output = folder_.file("out");
     options_.quiet = true;
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   Result<bool> run(int64_t max_num_seqs) {
     LoadedEngine loaded;
@@ -33,7 +27,7 @@ class PromptJobTest : public testing::Test {
   }
   std::string output() { return *read_text_file(options_.output, 1 << 24); }
 
-  std::string folder_;
+  const TestDirectory folder_;
   PromptOptions options_;
 };
 

@@ -11,6 +11,7 @@
 
 #include "base/atomic_file.h"
 #include "base/file.h"
+#include "base/test_directory.h"
 #include "engine/scripted_engine.h"
 #include "fake_engine.h"
 #include "jobs/prompt_job.h"
@@ -21,18 +22,11 @@ namespace {
 class PromptPrintingTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = testing::TempDir() + "prompt_printing_" +
-              testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directory(folder_);
     spdlog::set_level(spdlog::level::off);
     options_.quiet = true;
     options_.params.max_tokens = 3;
   }
-  void TearDown() override {
-    spdlog::set_level(spdlog::level::info);
-    std::filesystem::remove_all(folder_);
-  }
+  void TearDown() override { spdlog::set_level(spdlog::level::info); }
 
   LoadedEngine loaded() {
     LoadedEngine loaded;
@@ -50,19 +44,19 @@ class PromptPrintingTest : public testing::Test {
     return testing::internal::GetCapturedStdout();
   }
   Result<bool> run_file(const std::string& input) {
-    options_.input = folder_ + "/in";
-    options_.output = folder_ + "/out";
+    options_.input = folder_.file("in");
+    options_.output = folder_.file("out");
     EXPECT_TRUE(write_file_atomically(options_.input, input));
     const Interrupt interrupt;
     return run_prompt_file(loaded(), options_, interrupt);
   }
   std::string contents(const std::string& name) {
-    return *read_text_file(folder_ + "/" + name, 1 << 20);
+    return *read_text_file(folder_.file(name), 1 << 20);
   }
 
   Script script_;
   PromptOptions options_;
-  std::string folder_;
+  const TestDirectory folder_;
   Result<void> done_;
 };
 
@@ -120,7 +114,7 @@ TEST_F(PromptPrintingTest, HalfAnAnswerHasNoReceipt) {
   options_.params.max_tokens = 1'000'000;
   options_.params.ignore_eos = true;
   options_.receipts.emplace();
-  options_.output = folder_ + "/out";
+  options_.output = folder_.file("out");
   testing::internal::CaptureStdout();
   const Interrupt interrupt;
   std::raise(SIGINT);
@@ -133,7 +127,7 @@ TEST_F(PromptPrintingTest, WithReceiptsTheAnswerIsALineOfTheOutputToo) {
   options_.prompt = "a";
   options_.receipts.emplace();
   options_.receipts->common.numerics = "abacus";
-  options_.output = folder_ + "/out";
+  options_.output = folder_.file("out");
   options_.params.ignore_eos = true;
   const std::string shown = printed();
   ASSERT_TRUE(done_);
@@ -148,7 +142,7 @@ TEST_F(PromptPrintingTest, WithReceiptsTheAnswerIsALineOfTheOutputToo) {
   EXPECT_EQ(receipt.at("num_rows"), 1);
   EXPECT_EQ(receipt.at("prompt_ids"), (boost::json::array{100}));
   EXPECT_EQ(receipt.at("token_ids").as_array().size(), 3u);
-  EXPECT_TRUE(std::filesystem::exists(folder_ + "/out.model.json"));
+  EXPECT_TRUE(std::filesystem::exists(folder_.file("out.model.json")));
 }
 
 TEST_F(PromptPrintingTest, ALostDeviceEndsAFileAndIsNoLinesError) {
@@ -177,8 +171,8 @@ TEST_F(PromptPrintingTest, MemoryThatRunsOutEndsAFile) {
 }
 
 TEST_F(PromptPrintingTest, AnInterruptBeforeTheFirstLineLeavesAnEmptyOutput) {
-  options_.input = folder_ + "/in";
-  options_.output = folder_ + "/out";
+  options_.input = folder_.file("in");
+  options_.output = folder_.file("out");
   ASSERT_TRUE(write_file_atomically(options_.input, "{\"prompt\":[5]}\n"));
   const Interrupt interrupt;
   std::raise(SIGTERM);

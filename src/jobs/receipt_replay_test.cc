@@ -7,10 +7,9 @@
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 
-#include <filesystem>
-
 #include "base/atomic_file.h"
 #include "base/file.h"
+#include "base/test_directory.h"
 #include "fake_engine.h"
 #include "jobs/prompt_job.h"
 
@@ -33,10 +32,6 @@ class ReceiptReplayTest : public testing::Test {
  protected:
   void SetUp() override {
     spdlog::set_level(spdlog::level::off);
-    folder_ = testing::TempDir() + "receipt_replay_" +
-              testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directory(folder_);
     for (int i = 1; i <= 4; ++i) {
       // The first ends last.
       input_.push_back(fmt::format(R"({{"prompt":"p{}","max_tokens":{},"ignore_eos":true}})", i,
@@ -47,13 +42,10 @@ class ReceiptReplayTest : public testing::Test {
     tokenizer_ = make_fake_tokenizer();
     rules_.tokenizer = tokenizer_.get();
   }
-  void TearDown() override {
-    spdlog::set_level(spdlog::level::info);
-    std::filesystem::remove_all(folder_);
-  }
+  void TearDown() override { spdlog::set_level(spdlog::level::info); }
 
   std::string write(const std::string& name, const Lines& lines) {
-    const std::string path = folder_ + "/" + name;
+    const std::string path = folder_.file(name);
     std::string text;
     for (const std::string& line : lines) text += line + "\n";
     EXPECT_TRUE(write_file_atomically(path, text));
@@ -66,7 +58,7 @@ class ReceiptReplayTest : public testing::Test {
     loaded.tokenizer = tokenizer_;
     PromptOptions options;
     options.input = write("in", input_);
-    options.output = folder_ + "/answers";
+    options.output = folder_.file("answers");
     options.quiet = true;
     options.receipts = JobReceipts{own_.common, {}};
     const Interrupt interrupt;
@@ -78,7 +70,7 @@ class ReceiptReplayTest : public testing::Test {
     ReceiptReplay::Files files{LineReader::open(write("results", results)).value(), std::nullopt,
                                is_part};
     if (with_input) files.input = LineReader::open(write("in", input_)).value();
-    const std::string path = folder_ + "/verdicts";
+    const std::string path = folder_.file("verdicts");
     OrderedLines output(FileHandle::open(path, O_WRONLY | O_CREAT | O_TRUNC).value());
     Progress progress(0, 0, /*quiet=*/true);
     ReceiptReplay job(std::move(files), own_, rules_, &output, progress);
@@ -95,7 +87,7 @@ class ReceiptReplayTest : public testing::Test {
   OwnModel own_;
   InputRules rules_;
   std::shared_ptr<const Tokenizer> tokenizer_;
-  std::string folder_;
+  const TestDirectory folder_;
   ReceiptRun run_;
 };
 
@@ -221,7 +213,7 @@ TEST_F(ReceiptReplayTest, TheSummaryIsThatOfTheFile) {
   EXPECT_EQ(summary->num_rows, 5);
   EXPECT_EQ(summary->num_receipts, 4);
   EXPECT_EQ(summary->longest, 42) << "two bytes of prompt and forty tokens";
-  EXPECT_FALSE(summarize_receipts(folder_ + "/absent"));
+  EXPECT_FALSE(summarize_receipts(folder_.file("absent")));
 }
 
 }  // namespace

@@ -4,8 +4,7 @@
 
 #include <functional>
 
-#include <fstream>
-
+#include "base/test_directory.h"
 #include "base/test_source.h"
 #include "text/sentencepiece_model.h"
 #include "text/test_tokenizers.h"
@@ -252,18 +251,16 @@ TEST(Tokenizer, ErnieNamesAreSpecialWithoutSideFiles) {
 
 TEST(Tokenizer, LoadsAFileOrADirectory) {
   EXPECT_TRUE(Tokenizer::load(tiny_directory() + "/tokenizer.model"));
-  const std::string directory = ::testing::TempDir() + "/tokenizer_json_only";
-  std::filesystem::create_directories(directory);
-  const auto missing = Tokenizer::load(directory);
+  const TestDirectory directory;
+  const auto missing = Tokenizer::load(directory.path());
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
-  std::ofstream(directory + "/tokenizer.json") << "{}";
-  const auto json_only = Tokenizer::load(directory);
+  directory.write("tokenizer.json", "{}");
+  const auto json_only = Tokenizer::load(directory.path());
   ASSERT_FALSE(json_only);
   EXPECT_EQ(json_only.error().code, ErrorCode::kUnsupported);
   EXPECT_NE(json_only.error().message.find("got tokenizer.json alone, expected tokenizer.model"),
             std::string::npos);
-  std::filesystem::remove_all(directory);
 }
 
 // Ids recorded from the published model.

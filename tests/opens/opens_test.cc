@@ -7,10 +7,9 @@
 
 #include <atomic>
 #include <cstdarg>
-#include <filesystem>
-#include <fstream>
 #include <string_view>
 
+#include "base/test_directory.h"
 #include "cli/program.h"
 
 namespace {
@@ -34,19 +33,15 @@ constexpr const char* kModel = ERNIE_SOURCE_DIR "/models/demo";
 
 class OpensTest : public ::testing::Test {
  protected:
-  OpensTest() : folder_(::testing::TempDir() + "opens_test") {
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directory(folder_);
-    std::ofstream(folder_ + "/prompts") << R"({"prompt":"17 + 25 =","max_tokens":3})"
-                                        << "\n";
-    std::ofstream(folder_ + "/batch")
-        << R"({"custom_id":"a","method":"POST","url":"/v1/completions",)"
-        << R"("body":{"prompt":"1","max_tokens":2}})"
-        << "\n";
+  OpensTest() {
+    folder_.write("prompts", R"({"prompt":"17 + 25 =","max_tokens":3})"
+                             "\n");
+    folder_.write("batch", R"({"custom_id":"a","method":"POST","url":"/v1/completions",)"
+                           R"("body":{"prompt":"1","max_tokens":2}})"
+                           "\n");
   }
-  ~OpensTest() override { std::filesystem::remove_all(folder_); }
 
-  std::string file(const char* name) const { return folder_ + "/" + name; }
+  std::string file(const char* name) const { return folder_.file(name); }
 
   /// Runs a command of the demo in files. Returns how often it opened the weights.
   static int opens_of(std::vector<std::string> arguments) {
@@ -65,7 +60,7 @@ class OpensTest : public ::testing::Test {
     return g_num_opens;
   }
 
-  std::string folder_;
+  const TestDirectory folder_;
 };
 
 TEST_F(OpensTest, WeightsAreOpenedOnce) {

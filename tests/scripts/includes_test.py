@@ -61,5 +61,16 @@ class Parts(unittest.TestCase):
         self.assertEqual(len(problems("verify/other/a.h")), 1)
 
 
+class SharedFolders(unittest.TestCase):
+    def test_a_folder_named_after_a_fixture(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for place in ("src/a", "tests/b"):
+                pathlib.Path(folder, place).mkdir(parents=True)
+                pathlib.Path(folder, place, "own_test.cc").write_text("const TestDirectory folder_;", encoding="utf-8")
+            self.assertEqual(check_includes.shared_folders_of(pathlib.Path(folder)), [])
+            pathlib.Path(folder, "tests/b/shared_test.cc").write_text('testing::TempDir() + "b"', encoding="utf-8")
+            self.assertEqual(len(check_includes.shared_folders_of(pathlib.Path(folder))), 1)
+
+
 if __name__ == "__main__":
     unittest.main()

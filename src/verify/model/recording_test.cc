@@ -1,14 +1,12 @@
 // Recordings put together by hand: what is read from them, and what is wrong with the damaged ones.
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <bit>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <map>
 
+#include "base/test_directory.h"
 #include "verify/model/truth.h"
 
 namespace ernie::verify::model {
@@ -54,16 +52,9 @@ ModelConfig small_config() {
 
 class Recordings : public ::testing::Test {
  protected:
-  void SetUp() override {
-    directory_ =
-        std::filesystem::path(::testing::TempDir()) / ("recording" + std::to_string(::getpid()));
-    std::filesystem::create_directories(directory_);
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
-  std::string path(const std::string& name) const { return (directory_ / name).string(); }
+  std::string path(const std::string& name) const { return directory_.file(name); }
   void write(const std::string& name, const std::string& contents) const {
-    std::ofstream(path(name), std::ios::binary) << contents;
+    directory_.write(name, contents);
   }
   void write_tensors(const std::string& name, const std::map<std::string, Stored>& tensors) const {
     std::string header, data;
@@ -96,7 +87,7 @@ class Recordings : public ::testing::Test {
     return prompts.error().message.substr(prefix.size());
   }
 
-  std::filesystem::path directory_;
+  const TestDirectory directory_;
 };
 
 TEST_F(Recordings, HaveWhatWasWritten) {
@@ -194,11 +185,11 @@ TEST_F(Recordings, AreFoundByEachOfTheirNames) {
   const auto opens = [&](const std::string& name) {
     return open_recording(path(name), DType::kF32, small_config());
   };
-  EXPECT_FALSE(has_recording(directory_.string()));
+  EXPECT_FALSE(has_recording(directory_.path()));
   EXPECT_FALSE(has_recording(""));
   EXPECT_EQ(opens("").error().code, ErrorCode::kNotFound);
   write_tensors("golden.safetensors", good_tensors());
-  EXPECT_TRUE(has_recording(directory_.string()));
+  EXPECT_TRUE(has_recording(directory_.path()));
   EXPECT_TRUE(opens(""));
   EXPECT_TRUE(opens("golden.safetensors"));
   // A summary that is there is what counts.
