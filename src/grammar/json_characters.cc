@@ -19,6 +19,9 @@ constexpr uint32_t kShift = 28;
 
 constexpr CharacterReader::Step kRefuse = {CharacterReader::Event::kRefused, 0, 0};
 
+// What no \u may stand for: all of these may be written as they are or behind a backslash.
+constexpr char32_t kFirstPrintable = 0x20, kLastPrintable = 0x7E;
+
 CharacterReader::Step pending(uint32_t mode, uint32_t rest) {
   return {CharacterReader::Event::kPending, mode << kShift | rest, 0};
 }
@@ -73,14 +76,10 @@ CharacterReader::Step read_hex(uint32_t state, uint8_t byte) {
   if (digit < 0) return kRefuse;
   const uint32_t num_left = (state >> 24 & 7) - 1;
   const uint32_t value = (state & 0xFFFF) << 4 | static_cast<uint32_t>(digit);
-  if (num_left > 0) {
-    // No character of its own begins with a low surrogate.
-    const uint32_t first = value << 4 * num_left, last = first | ((1u << 4 * num_left) - 1);
-    if (first >= 0xDC00 && last <= 0xDFFF) return kRefuse;
-    return pending(kHex, num_left << 24 | value);
-  }
+  const CharacterReader::Step next = pending(kHex, num_left << 24 | value);
+  if (CharacterReader::possible(next.state).size == 0) return kRefuse;
+  if (num_left > 0) return next;
   if (value >= 0xD800 && value <= 0xDBFF) return pending(kLowEscape, value - 0xD800);
-  if (value >= 0xDC00 && value <= 0xDFFF) return kRefuse;
   return character(value);
 }
 
@@ -147,6 +146,11 @@ CharacterReader::Possible CharacterReader::possible(uint32_t state) {
   };
   const uint32_t num_left = state >> 24 & 7;
   switch (state >> kShift) {
+    case kEscape:
+      add(0, kFirstPrintable - 1);
+      for (const char32_t c : {U'"', U'/', U'\\'}) add(c, c);
+      add(kLastPrintable + 1, kMaxCodePoint);
+      break;
     case kUtf8: {
       const CodePointRange range = utf8_range(state);
       add(range.first, range.last);
@@ -155,7 +159,8 @@ CharacterReader::Possible CharacterReader::possible(uint32_t state) {
     case kHex: {
       const char32_t first = (state & 0xFFFF) << 4 * num_left;
       const char32_t last = first | ((1u << 4 * num_left) - 1);
-      add(first, std::min<char32_t>(last, 0xD7FF));
+      add(first, std::min<char32_t>(last, kFirstPrintable - 1));
+      add(std::max<char32_t>(first, kLastPrintable + 1), std::min<char32_t>(last, 0xD7FF));
       add(std::max<char32_t>(first, 0xE000), last);
       const char32_t from = std::max<char32_t>(first, 0xD800);
       const char32_t to = std::min<char32_t>(last, 0xDBFF);

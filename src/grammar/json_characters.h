@@ -17,11 +17,12 @@ struct CharacterReader {
   };
   static Step read_utf8(uint32_t state, uint8_t byte);
   /// The characters that JSON requires to be escaped are refused as they are; so are escapes that
-  /// stand for half a surrogate pair.
+  /// stand for half a surrogate pair, and \u for printable ASCII: keys and
+  /// constants would have thousands of forms.
   static Step read_json(uint32_t state, uint8_t byte);
   /// The characters that may come of what has begun.
   struct Possible {
-    CodePointSet::Range ranges[3];
+    CodePointSet::Range ranges[5];
     size_t size = 0;
   };
   static Possible possible(uint32_t state);

@@ -1,5 +1,6 @@
 """Every endpoint and field that `openai` knows and the server has. usage: client_openai.py URL"""
 
+import json
 import sys
 
 import openai
@@ -65,7 +66,8 @@ if required.choices[0].finish_reason != "length":
 schema = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 0, "maximum": 9}}, "required": ["a"], "additionalProperties": False}
 formatted = client.chat.completions.create(model=MODEL, messages=MESSAGES, max_tokens=40, response_format={
     "type": "json_schema", "json_schema": {"name": "x", "schema": schema, "strict": True}})
-check(len(formatted.choices[0].message.content) == len('{"a":0}'), formatted)
+formatted_value = json.loads(formatted.choices[0].message.content)  # 2.0 is an integer of JSON Schema
+check(list(formatted_value) == ["a"] and formatted_value["a"] in range(10), formatted)
 for extra in ({"structured_outputs": {"regex": "[ab]{3}"}}, {"structured_outputs": {"choice": ["aba", "bab"]}},
               {"structured_outputs": {"grammar": 'root ::= [ab] [ab] [ab]'}}):
     reply = client.completions.create(model=MODEL, prompt=PROMPT, max_tokens=20, extra_body=extra)
