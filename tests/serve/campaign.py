@@ -9,6 +9,7 @@ second run does only the others. Exit code 1 if one does not pass.
 
 import argparse
 import asyncio
+import http.client
 import json
 import os
 import random
@@ -432,12 +433,21 @@ def soak(binary, scale):
         counts = {"good": 0, "bad": 0, "cancelled": 0}
         lock = threading.Lock()
 
+        problems = []
+
         def work(seed, end):
-            mine = random.Random(seed)
+            try:
+                ask(random.Random(seed), end)
+            except (Failed, OSError, http.client.HTTPException) as problem:
+                problems.append(repr(problem))
+
+        def ask(mine, end):
             while time.monotonic() < end:
                 body = {"prompt": [mine.randrange(20, 900) for _ in range(mine.randrange(1, 300))], "max_tokens": mine.randrange(1, 200),
                         "seed": mine.randrange(1 << 30), "stream": mine.random() < 0.5, "logprobs": mine.choice([None, 3])}
                 kind = mine.random()
+                if mine.random() < 0.1:
+                    body["structured_outputs"] = {"regex": mine.choice(["[a-z ]{3,40}", "(yes|no)", "[0-9]+(\\.[0-9]{2})?"])}
                 if kind < 0.05:
                     body[mine.choice(FIELDS["/v1/completions"])] = mine.choice([-1, "x", {}, 1e30])
                 if kind > 0.8:
@@ -463,6 +473,7 @@ def soak(binary, scale):
                 thread.start()
             for thread in threads:
                 thread.join()
+            require(not problems, f"{len(problems)} clients ended: {problems[:3]}")
 
         run(min(seconds / 4, 120))  # pools and arenas have their size after this
         before = resources()
