@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <chrono>
 #include <unordered_map>
 
 #include "base/memory_info.h"
@@ -79,7 +80,8 @@ class EngineImpl final : public Engine {
             .num_blocks = blocks_->num_blocks(),
             .num_used_blocks = blocks_->num_blocks() - blocks_->num_free(),
             .num_prefix_queries = scheduler.num_prefix_queries,
-            .num_prefix_hits = scheduler.num_prefix_hits};
+            .num_prefix_hits = scheduler.num_prefix_hits,
+            .forward_s = forward_s_};
   }
   Result<RequestId> add_request(GenerationRequest request) override;
   void abort(RequestId request_id) override;
@@ -122,6 +124,7 @@ class EngineImpl final : public Engine {
   std::vector<uint64_t> constrained_,
       allowed_;  // what its constraint allows, without and with ends
   bool forbid_end_ = false;
+  double forward_s_ = 0;
   Result<void> health_;
 
   // Of the step that is under way.
@@ -184,11 +187,13 @@ std::vector<RequestOutput> EngineImpl::step() {
   if (scheduled.empty()) return collect();
   find_wanted_rows(scheduled);
   runner_->copy_kv(scheduler_->copies());
+  const auto began = std::chrono::steady_clock::now();
   const Result<void> ran =
       runner_->run(scheduled, rows_, [&](const LogitsRow& row, const RowResult& result) {
         RequestState& state = *states_[row.scheduled_index];
         take_row(state, row.token_index, result, output_of(state));
       });
+  forward_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   if (ran) {
     ++num_steps_;
     note_computed(scheduled);

@@ -38,6 +38,7 @@ struct EngineCounters {
   int64_t num_used_blocks = 0;     ///< that requests refer to
   int64_t num_prefix_queries = 0;  ///< prompt tokens looked up in the prefix cache
   int64_t num_prefix_hits = 0;     ///< of these, found. Each request is looked up once
+  double forward_s = 0;            ///< in forward passes and in sampling from their rows
 };
 
 /// Generates for many requests at once. One thread calls all functions.

@@ -4,6 +4,7 @@
 #include <limits>
 #include <new>
 #include <system_error>
+#include <utility>
 
 #include "base/check.h"
 
@@ -109,9 +110,16 @@ EngineLoopStatus EngineLoop::status() const {
 
 void EngineLoop::run() noexcept {
   try {
-    while (const auto work = queue_->wait(engine_->has_unfinished())) {
+    Clock::time_point last = Clock::now();
+    while (true) {
+      const bool was_busy = engine_->has_unfinished();
+      const auto work = queue_->wait(was_busy);
+      if (!work) break;
+      if (!was_busy) last = Clock::now();
       take(*work);
       if (engine_->has_unfinished() && !step()) return;
+      const auto now = Clock::now();
+      note_busy(now - std::exchange(last, now));
     }
     for (const auto& [id, channel] : channels_) engine_->abort(id);
     if (engine_->has_unfinished() && !step()) return;  // nothing is computed, but counted and timed
@@ -187,6 +195,11 @@ void EngineLoop::record(Clock::time_point began, Clock::time_point ended,
   }
   status_.last_step_s = std::chrono::duration<double>(ended - began).count();
   step_began_ = {};
+}
+
+void EngineLoop::note_busy(Clock::duration time) {
+  const std::lock_guard lock(status_mutex_);
+  status_.busy_s += std::chrono::duration<double>(time).count();
 }
 
 void EngineLoop::deliver(std::vector<RequestOutput> outputs) {

@@ -26,8 +26,8 @@ struct EngineLoopOptions {
   /// for each of these. What several clients may have together: see RequestQueue.
   int64_t max_queued_requests = 0;
   /// Prompt tokens that a client's unfinished requests may have together: a bound of the memory and
-  /// of the time that the last of them waits. One request of max_model_len tokens is always within. 0: so
-  /// many that only max_queued_requests counts.
+  /// of the time that the last of them waits. One request of max_model_len tokens is always within.
+  /// 0: so many that only max_queued_requests counts.
   int64_t max_queued_tokens = 0;
   /// Called on the engine's thread after each step, before its updates can be read: who has read an
   /// update may look at what this wrote. May call the loop, but not drain() or stop().
@@ -39,6 +39,7 @@ struct EngineLoopStatus {
   EngineCounters engine;          ///< after the last step
   int64_t num_unfinished = 0;     ///< accepted and not ended; those that do not run wait
   int64_t num_output_tokens = 0;  ///< of all requests so far
+  double busy_s = 0;              ///< of the engine's thread, while there were requests
   double last_step_s = 0;         ///< what the last step took
   double current_step_s = 0;      ///< how long the one under way has taken; 0: there is none
 };
@@ -105,6 +106,7 @@ class EngineLoop {
   bool step();
   void record(Clock::time_point began, Clock::time_point ended,
               std::span<const RequestOutput> outputs);
+  void note_busy(Clock::duration time);
   void address(std::vector<RequestOutput>& outputs);
   void deliver(std::vector<RequestOutput> outputs);
   void set_failure(const ErrorPtr& error) noexcept;

@@ -370,8 +370,11 @@ TEST(EngineLoop, SleepsWhenThereIsNothingToDo) {
   read_all(stream);
   std::this_thread::sleep_for(20ms);
   const int64_t num_polls = script.num_polls;
+  const double busy_s = loop->status().busy_s;
+  EXPECT_GT(busy_s, 0);
   std::this_thread::sleep_for(50ms);
   EXPECT_EQ(script.num_polls, num_polls);
+  EXPECT_EQ(loop->status().busy_s, busy_s);
   TokenStream another = loop->submit(request_of(7, 2)).value();
   EXPECT_EQ(read_all(another).token_ids, counted(7, 2));
 }
@@ -398,6 +401,7 @@ TEST(EngineLoop, StatusTellsWhatRunsAndHowLongTheStepTakes) {
   EXPECT_EQ(status.engine.num_running, 0);
   EXPECT_EQ(status.num_output_tokens, 12);
   EXPECT_EQ(status.current_step_s, 0);
+  EXPECT_GE(status.busy_s, 0.002);
 }
 
 TEST(EngineLoop, CallbacksComeOnTheEnginesThreadBeforeTheEndIsRead) {

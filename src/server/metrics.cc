@@ -78,7 +78,7 @@ struct Metrics::State {
   // Of the engine.
   Gauge *running, *waiting, *waiting_capacity, *waiting_deferred, *kv_usage, *awake;
   Counter *prefix_queries, *prefix_hits, *preemptions, *prompt_tokens, *cached_tokens, *computed,
-      *cache_hits, *generation_tokens;
+      *cache_hits, *generation_tokens, *busy_seconds, *forward_seconds;
   std::map<FinishReason, Counter*> finished;
   Histogram *prompt_length, *output_length, *max_output_length, *params_max_tokens, *params_n,
       *prefill_computed, *iteration_tokens, *first_token, *between_tokens, *per_token, *total,
@@ -123,6 +123,10 @@ void Metrics::State::add_families(const EngineOptions& options, const EngineCoun
   cache_hits = &counter(by_source, "Prompt tokens by source.", {{"source", "local_cache_hit"}});
   counter(by_source, "Prompt tokens by source.", {{"source", "external_kv_transfer"}});
   generation_tokens = &counter("vllm:generation_tokens_total", "Tokens that were generated.");
+  busy_seconds = &counter("ernie:engine_busy_seconds_total",
+                          "Time in which the engine's thread had requests.");
+  forward_seconds = &counter("ernie:engine_forward_seconds_total",
+                             "Of that, time in forward passes and sampling.");
   for (const FinishReason reason :
        {FinishReason::kStop, FinishReason::kLength, FinishReason::kAbort, FinishReason::kError}) {
     finished[reason] = &counter("vllm:request_success_total", "Requests that ended.",
@@ -276,6 +280,8 @@ void Metrics::State::update_gauges(const EngineLoopStatus& status) {
   add(preemptions, &EngineCounters::num_preemptions);
   add(prefix_queries, &EngineCounters::num_prefix_queries);
   add(prefix_hits, &EngineCounters::num_prefix_hits);
+  forward_seconds->Increment(now.forward_s - scraped.forward_s);
+  busy_seconds->Increment(status.busy_s - busy_seconds->Value());
   scraped = now;
 }
 

@@ -370,6 +370,16 @@ class Metrics(OneServer):
         self.assertLess(len(self.server.get("/metrics").body), size + 2000)
 
 
+    def test_time_of_the_engine(self):
+        self.post("/v1/completions", {**LONG, "max_tokens": 200})
+        self.server.wait_until_idle()
+        busy, forward = (self.server.metric(f"ernie:engine_{part}_seconds_total") for part in ("busy", "forward"))
+        self.assertGreater(forward, 0)
+        self.assertGreater(busy, forward)
+        time.sleep(0.2)
+        self.assertLess(self.server.metric("ernie:engine_busy_seconds_total") - busy, 0.1)  # an idle engine sleeps
+
+
 class Http(OneServer):
     def status_of(self, data):
         reply = self.server.raw(data, timeout=5)
