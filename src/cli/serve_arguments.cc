@@ -76,6 +76,7 @@ void add_environment(std::vector<std::string>& arguments) {
     std::ranges::transform(name, name.begin(), [](unsigned char c) {
       return c == '_' ? '-' : static_cast<char>(std::tolower(c));
     });
+    if (name == "config") continue;  // it is no flag of the rest, but names where more of them are
     const std::string value(variable.substr(equals + 1));
     if (value == "true") {
       arguments.push_back("--" + name);
@@ -133,6 +134,8 @@ Result<std::vector<std::string>> expand_arguments(const std::vector<std::string>
       typed.push_back(std::move(argument));
     }
   }
+  const char* named = std::getenv(environment_name("--config").c_str());
+  if (config.empty() && named != nullptr) config = named;
   std::vector<std::string> environment, settings;
   add_environment(environment);
   if (!config.empty()) ERNIE_TRY_VOID(add_config(config, settings));

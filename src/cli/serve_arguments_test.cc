@@ -53,6 +53,15 @@ TEST(ServeArguments, TheEnvironmentStandsBetween) {
   ::unsetenv("ERNIE_ARG_MAX_NUM_SEQS");
 }
 
+TEST(ServeArguments, TheEnvironmentMayNameTheFile) {
+  ::setenv("ERNIE_ARG_CONFIG", write_config("port: 1\n").c_str(), 1);
+  EXPECT_EQ(expand({"serve", "m"}), (Words{"serve", "--port=1", "m"}));
+  const TestDirectory folder;
+  const std::string typed = folder.write("typed.yaml", "port: 2\n");
+  EXPECT_EQ(expand({"serve", "--config", typed}), (Words{"serve", "--port=2"}));
+  ::unsetenv("ERNIE_ARG_CONFIG");
+}
+
 TEST(ServeArguments, BadFilesAreNamed) {
   for (const char* text : {"- a\n", "a: {b: c}\n", "a: [[b]]\n", "a: [\n", "\xff: a\n"}) {
     const std::string path = write_config(text);
