@@ -8,6 +8,7 @@
 #include "cli/client_flags.h"
 #include "cli/commands.h"
 #include "cli/device_flags.h"
+#include "cli/flag_group.h"
 #include "cli/report_flags.h"
 #include "jobs/progress.h"
 #include "json/parse.h"
@@ -29,6 +30,7 @@ struct ServeBenchFlags {
 };
 
 void add_prompt_flags(CLI::App& app, ServeBenchFlags& flags) {
+  const FlagGroup group(app, "Prompts");
   bench::ServingOptions& options = flags.options;
   const CLI::Range length(int64_t{1}, int64_t{1} << 20);
   app.add_option("--dataset-name", flags.dataset, "Where prompts come from")
@@ -59,6 +61,7 @@ void add_prompt_flags(CLI::App& app, ServeBenchFlags& flags) {
 }
 
 void add_load_flags(CLI::App& app, ServeBenchFlags& flags) {
+  const FlagGroup group(app, "Load");
   bench::ServingOptions& options = flags.options;
   app.add_option("--request-rate", flags.request_rate,
                  "Requests a second; inf or 0: as fast as --max-concurrency lets them")
@@ -92,6 +95,7 @@ void add_load_flags(CLI::App& app, ServeBenchFlags& flags) {
 }
 
 void add_request_flags(CLI::App& app, ServeBenchFlags& flags) {
+  const FlagGroup group(app, "Requests");
   bench::ServingOptions& options = flags.options;
   app.add_option("--backend", flags.backend,
                  "openai: prompts of token ids for completions; openai-chat: of words for chats")

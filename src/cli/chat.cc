@@ -11,6 +11,7 @@
 #include "cli/client_flags.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
+#include "cli/flag_group.h"
 #include "cli/penalty_flags.h"
 #include "cli/typed_lines.h"
 #include "jobs/chat_partner.h"
@@ -283,6 +284,7 @@ Result<std::unique_ptr<ChatPartner>> find_partner(const CLI::App& app, const Cha
 }
 
 void add_sampling_flags(CLI::App& app, SamplingParams& params) {
+  const FlagGroup group(app, "Sampling");
   params.max_tokens = std::numeric_limits<int32_t>::max();
   app.add_option("--temperature", params.temperature, "Of sampling; 0: the likeliest token")
       ->check(CLI::Range(0.0f, 2.0f))

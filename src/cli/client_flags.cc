@@ -1,10 +1,13 @@
 #include "cli/client_flags.h"
 
+#include "cli/flag_group.h"
+
 #include <cstdlib>
 
 namespace ernie {
 
 void add_client_flags(CLI::App& app, ClientFlags& flags, const std::string& url_text) {
+  const FlagGroup group(app, "Server");
   app.add_option("--url,--base-url", flags.url, url_text)->capture_default_str();
   app.add_option("--api-key", flags.api_key,
                  "Key for the server (default: VLLM_API_KEY or OPENAI_API_KEY)");

@@ -1,5 +1,7 @@
 #include "cli/device_flags.h"
 
+#include "cli/flag_group.h"
+
 #include <charconv>
 
 namespace ernie {
@@ -24,6 +26,7 @@ void add_seed_flag(CLI::App& app, uint64_t& seed, const std::string& text) {
 
 void add_device_flags(CLI::App& app, DeviceSettings& settings, uint64_t& seed, bool& quiet,
                       const DeviceFlagTexts& texts) {
+  const FlagGroup group(app, "Model and device");
   app.add_option("--device", settings.device, texts.device)->capture_default_str();
   app.add_option("--dtype", settings.dtype, texts.dtype)
       ->check(CLI::IsMember(texts.dtypes))

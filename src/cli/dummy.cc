@@ -57,8 +57,9 @@ Result<void> write_dummy(const DummyFlags& flags) {
 
 Command add_dummy_command(CLI::App& app, const EngineLoader&) {
   const auto flags = std::make_shared<DummyFlags>();
-  app.add_option("OUT", flags->directory, "Directory to write")->required();
+  app.add_option("OUT", flags->directory, "Directory to write")->type_name("DIR")->required();
   app.add_option("--config", flags->config, "21b, 0.3b, tiny, or a config.json")
+      ->type_name("FILE")
       ->capture_default_str();
   app.add_option("--dtype", flags->dtype, "Type of the weights; auto: that of the config")
       ->check(CLI::IsMember({"auto", "bfloat16", "float16", "float32"}))

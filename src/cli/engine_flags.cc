@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/device_flags.h"
+#include "cli/flag_group.h"
 
 namespace ernie {
 namespace {
@@ -41,6 +42,7 @@ void add_log_flag(CLI::App& app, EngineFlags& flags) {
 }
 
 void add_scheduling_flags(CLI::App& app, EngineOptions& engine) {
+  const FlagGroup group(app, "Scheduling and memory");
   const CLI::Range count(int64_t{1}, int64_t{INT_MAX});
   app.add_option("--max-model-len", engine.max_model_len,
                  "Tokens of prompt and output together; 0: what the model allows, if it fits")
@@ -68,11 +70,14 @@ void add_scheduling_flags(CLI::App& app, EngineOptions& engine) {
 }  // namespace
 
 void add_model_flags(CLI::App& app, EngineFlags& flags) {
+  const FlagGroup group(app, "Model and device");
   app.add_option("--model", flags.model,
                  "Model directory; with --load-format dummy also a config.json or a preset's name "
-                 "(default: the demo model in this program)");
+                 "(default: the demo model in this program)")
+      ->type_name("PATH");
   app.add_option("--tokenizer", flags.tokenizer,
-                 "Directory or tokenizer.model (default: the model's)");
+                 "Directory or tokenizer.model (default: the model's)")
+      ->type_name("PATH");
   app.add_option("--load-format", flags.load_format, "dummy: random weights of the model's shape")
       ->check(CLI::IsMember({"auto", "dummy"}))
       ->capture_default_str();

@@ -149,7 +149,9 @@ int inspect(const InspectFlags& flags) {
 
 Command add_inspect_command(CLI::App& app, const EngineLoader&) {
   const auto flags = std::make_shared<InspectFlags>();
-  app.add_option("DIR", flags->directory, "Directory of the checkpoint")->required();
+  app.add_option("DIR", flags->directory, "Directory of the checkpoint")
+      ->type_name("DIR")
+      ->required();
   app.add_flag("--json", flags->as_json, "One JSON object instead of text");
   return [flags] { return inspect(*flags); };
 }

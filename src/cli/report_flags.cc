@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "base/atomic_file.h"
+#include "cli/flag_group.h"
 #include "report/html.h"
 #include "report/markdown.h"
 #include "report/terminal.h"
@@ -54,6 +55,7 @@ void add_output_file_flag(CLI::App& app, const std::string& name, std::string& p
 }
 
 void add_report_flags(CLI::App& app, ReportFlags& flags) {
+  const FlagGroup group(app, "Report");
   app.add_option("--lang", flags.language, "Language of the report")
       ->check(CLI::IsMember({"en", "zh"}))
       ->capture_default_str();

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
+#include "cli/flag_group.h"
 #include "cli/penalty_flags.h"
 #include "jobs/prompt_job.h"
 
@@ -28,9 +29,11 @@ void add_prompt_flags(CLI::App& app, RunFlags& flags) {
   PromptOptions& job = flags.job;
   auto* prompt = app.add_option("--prompt", job.prompt, "One prompt; its text streams");
   auto* file = app.add_option("--prompt-file", job.input,
-                              "JSON lines with `prompt` or `messages`; - is standard input");
+                              "JSON lines with `prompt` or `messages`; - is standard input")
+                   ->type_name("FILE");
   file->excludes(prompt);
   app.add_option("--output", job.output, "Where results go, as JSON lines; - is standard output")
+      ->type_name("FILE")
       ->capture_default_str();
   app.add_flag(
       "--receipts", flags.receipts,
@@ -43,6 +46,7 @@ void add_prompt_flags(CLI::App& app, RunFlags& flags) {
 }
 
 void add_sampling_flags(CLI::App& app, RunFlags& flags) {
+  const FlagGroup group(app, "Sampling");
   SamplingParams& params = flags.job.params;
   params.temperature = 0;
   params.max_tokens = 128;

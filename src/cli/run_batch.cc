@@ -7,6 +7,7 @@
 #include "cli/client_flags.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
+#include "cli/flag_group.h"
 #include "jobs/batch_job.h"
 #include "jobs/server_batch_job.h"
 
@@ -26,10 +27,12 @@ void add_batch_flags(CLI::App& app, RunBatchFlags& flags) {
   app.add_option("-i,--input-file", job.input,
                  "Requests in the OpenAI batch format, a JSON object "
                  "per line")
+      ->type_name("FILE")
       ->required();
   app.add_option("-o,--output-file", job.output,
                  "Results in the input's order; while the job runs they are in FILE.journal, from "
                  "which the same command goes on")
+      ->type_name("FILE")
       ->required();
   app.add_flag("--overwrite", job.overwrite, "Replace an output file that another job made");
   app.add_flag("--restart", job.restart, "Forget what an earlier run of this job left");
@@ -44,6 +47,7 @@ void add_batch_flags(CLI::App& app, RunBatchFlags& flags) {
 }
 
 void add_server_flags(CLI::App& app, RunBatchFlags& flags) {
+  const FlagGroup group(app, "Server");
   add_client_flags(app, flags.client,
                    "Send the requests to this server with the OpenAI API (default: a model here)");
   CLI::Option* url = app.get_option("--url");

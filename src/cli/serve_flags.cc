@@ -2,6 +2,7 @@
 
 #include <climits>
 
+#include "cli/flag_group.h"
 #include "json/parse.h"
 #include "json/text.h"
 
@@ -11,22 +12,27 @@ namespace {
 namespace json = boost::json;
 
 void add_network_flags(CLI::App& app, ServeFlags& flags) {
+  const FlagGroup group(app, "Network");
   ServerOptions& server = flags.server;
   app.add_option("--host", server.host, "Address to listen on; 0.0.0.0: every one of this machine")
       ->capture_default_str();
   app.add_option("--port", server.port, "Port to listen on; 0: any that is free")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
-  app.add_option("--uds", server.unix_socket, "Listen on this Unix socket instead");
+  app.add_option("--uds", server.unix_socket, "Listen on this Unix socket instead")
+      ->type_name("FILE");
   app.add_option("--root-path", server.root_path, "Prefix of paths that a proxy leaves there");
   app.add_option("--api-key", server.api_keys,
                  "Keys, one of which a client must send. Better in the environment, as "
                  "VLLM_API_KEY or ERNIE_ARG_API_KEY")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_flag("--public-metrics", server.public_metrics, "/metrics needs no key");
-  app.add_option("--ssl-keyfile", server.tls.key_file, "Private key, PEM: serve HTTPS");
-  app.add_option("--ssl-certfile", server.tls.certificate_file, "Certificate chain, PEM");
-  app.add_option("--ssl-ca-certs", server.tls.ca_file, "Authorities of clients' certificates, PEM");
+  app.add_option("--ssl-keyfile", server.tls.key_file, "Private key, PEM: serve HTTPS")
+      ->type_name("FILE");
+  app.add_option("--ssl-certfile", server.tls.certificate_file, "Certificate chain, PEM")
+      ->type_name("FILE");
+  app.add_option("--ssl-ca-certs", server.tls.ca_file, "Authorities of clients' certificates, PEM")
+      ->type_name("FILE");
   app.add_option_function<int>(
          "--ssl-cert-reqs",
          [&server](int level) { server.tls.require_client_certificate = level == 2; },
@@ -45,6 +51,7 @@ void add_network_flags(CLI::App& app, ServeFlags& flags) {
 }
 
 void add_limit_flags(CLI::App& app, ServeFlags& flags) {
+  const FlagGroup group(app, "Limits");
   HttpLimits& limits = flags.server.limits;
   RequestLimits& requests = flags.service.limits;
   const CLI::Range count(int64_t{1}, int64_t{INT_MAX});
@@ -83,6 +90,7 @@ void add_limit_flags(CLI::App& app, ServeFlags& flags) {
 }
 
 void add_answer_flags(CLI::App& app, ServeFlags& flags) {
+  const FlagGroup group(app, "Answers");
   ServiceOptions& service = flags.service;
   app.add_option("--served-model-name", service.model_names,
                  "Names for `model` in requests; the first stands in answers and metrics (default: "
@@ -102,6 +110,7 @@ void add_answer_flags(CLI::App& app, ServeFlags& flags) {
 
 /// Flags whose function is not there, refused unless they say what holds anyway.
 void add_refused_flags(CLI::App& app) {
+  const FlagGroup group(app, "Accepted for the sake of existing command lines");
   const auto only = [&app](const std::string& names, const std::string& value, const char* why) {
     app.add_option_function<std::string>(
            names, [](const std::string&) {}, why)
@@ -157,13 +166,17 @@ void add_serve_flags(CLI::App& app, ServeFlags& flags) {
   // Where neither a size is given nor less is needed: what a server may keep of a machine's memory.
   flags.engine.engine.max_kv_cache_bytes = int64_t{4} << 30;
   flags.service.loop.max_queued_requests = 1024;
-  app.add_option("model_tag", flags.model, "The model, as --model names it")->expected(0, 1);
+  app.add_option("model_tag", flags.model, "The model, as --model names it")
+      ->type_name("PATH")
+      ->expected(0, 1);
   add_network_flags(app, flags);
   add_engine_flags(app, flags.engine);
   add_limit_flags(app, flags);
   add_answer_flags(app, flags);
   add_refused_flags(app);
-  app.add_option("--config", "A YAML or JSON file of flags by name; what is typed counts first");
+  app.add_option("--config", "A YAML or JSON file of flags by name; what is typed counts first")
+      ->type_name("FILE")
+      ->expected(1);
   app.footer("Every flag has a twin in the environment: ERNIE_ARG_PORT for --port.");
 }
 

@@ -109,7 +109,8 @@ Command add_tokenize_command(CLI::App& app, const EngineLoader&) {
       "skipped. The first line that is something else ends the work with exit code 2; the lines\n"
       "before it have been written.");
   app.add_option("--tokenizer", flags->tokenizer,
-                 "Directory of a model, or its tokenizer.model; without it the embedded demo's");
+                 "Directory of a model, or its tokenizer.model; without it the embedded demo's")
+      ->type_name("PATH");
   app.add_flag("--decode", flags->decode,
                "The other way: arrays of ids in, strings out; bytes that are no character become "
                "U+FFFD");

@@ -30,11 +30,14 @@ void add_receipt_flags(CLI::App& app, VerifyReceiptFlags& flags) {
   app.add_option("RESULTS", flags.results,
                  "What `run` or `run-batch` wrote with --receipts, or saved answers of `serve`, "
                  "one in a line")
+      ->type_name("FILE")
       ->required();
   app.add_option("--input", flags.input,
-                 "The job's prompts or batch requests: the receipts must be of these, too");
+                 "The job's prompts or batch requests: the receipts must be of these, too")
+      ->type_name("FILE");
   app.add_option("--manifest", flags.manifest,
-                 "Names tensors that differ (default: RESULTS.model.json, if it is there)");
+                 "Names tensors that differ (default: RESULTS.model.json, if it is there)")
+      ->type_name("FILE");
   app.add_flag("--part", flags.is_part, "RESULTS is a part of a job's output: rows may be missing");
   app.add_flag("--chat", flags.rules.chat, "With --input: as it was given to `run`");
   app.add_option("--system", flags.rules.system, "With --input: as it was given to `run`");
