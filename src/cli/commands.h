@@ -16,15 +16,16 @@ namespace ernie {
 using Command = std::function<Result<int>()>;
 using AddCommand = Command(CLI::App& app, const EngineLoader& loader);
 
-AddCommand add_run_command;        // run.cc
-AddCommand add_run_batch_command;  // run_batch.cc
-AddCommand add_serve_command;      // serve.cc
-AddCommand add_chat_command;       // chat.cc
-AddCommand add_inspect_command;    // inspect.cc
-AddCommand add_dummy_command;      // dummy.cc
-AddCommand add_tokenize_command;   // tokenize.cc
-AddCommand add_verify_command;     // verify.cc
-AddCommand add_bench_command;      // bench.cc
+AddCommand add_run_command;         // run.cc
+AddCommand add_run_batch_command;   // run_batch.cc
+AddCommand add_serve_command;       // serve.cc
+AddCommand add_chat_command;        // chat.cc
+AddCommand add_inspect_command;     // inspect.cc
+AddCommand add_dummy_command;       // dummy.cc
+AddCommand add_tokenize_command;    // tokenize.cc
+AddCommand add_verify_command;      // verify.cc
+AddCommand add_bench_command;       // bench.cc
+AddCommand add_completion_command;  // completion.cc
 
 // Of `ernie bench`:
 AddCommand add_bench_ops_command;         // bench_ops.cc
@@ -43,9 +44,15 @@ AddCommand add_verify_receipt_command;      // verify_receipt.cc
 void add_subcommand(CLI::App& app, const char* name, const char* description, AddCommand* add,
                     const EngineLoader& loader, Command& chosen);
 
+/// All subcommands of the program, and its own flags.
+void add_commands(CLI::App& app, const EngineLoader& loader, Command& chosen);
+
 /// Of work that says whether all of it succeeded; an interrupt is its own exit code.
 Result<int> exit_code_of(const Result<bool>& succeeded);
 Result<int> exit_code_of(const Result<bool>& succeeded, const Interrupt& interrupt);
+
+/// To standard output. Error: it cannot be written to.
+Result<void> print(const std::string& text);
 
 /// "ernie verify receipt"
 std::string command_name(const CLI::App& app);

@@ -1,7 +1,9 @@
 #include "cli/program.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <new>
 
@@ -44,22 +46,23 @@ Result<int> exit_code_of(const Result<bool>& succeeded, const Interrupt& interru
   return exit_code_of(succeeded);
 }
 
+Result<void> print(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    return make_error(ErrorCode::kIo, "standard output: cannot write: {}", std::strerror(errno));
+  }
+  return {};
+}
+
 std::string command_name(const CLI::App& app) {
   const CLI::App* parent = app.get_parent();
   return parent == nullptr ? app.get_name() : command_name(*parent) + " " + app.get_name();
 }
 
-namespace {
-
-/// Sets `name` to that of the command.
-int parse_and_run(int argc, const char* const* argv, const EngineLoader& loader,
-                  std::string& name) {
-  CLI::App app{"Runs, serves, verifies and measures the ERNIE-4.5 text models", "ernie"};
+void add_commands(CLI::App& app, const EngineLoader& loader, Command& chosen) {
   app.set_version_flag("--version", ERNIE_VERSION);
   app.require_subcommand(1);
-  Command command;
   const auto add = [&](const char* subcommand, const char* description, AddCommand* add_command) {
-    add_subcommand(app, subcommand, description, add_command, loader, command);
+    add_subcommand(app, subcommand, description, add_command, loader, chosen);
   };
   add("run", "One prompt, or a file of prompts", add_run_command);
   add("run-batch", "A file of OpenAI batch requests, resumable", add_run_batch_command);
@@ -70,6 +73,17 @@ int parse_and_run(int argc, const char* const* argv, const EngineLoader& loader,
   add("tokenize", "Text to token ids and back", add_tokenize_command);
   add("verify", "Proof that what is computed is right and repeatable", add_verify_command);
   add("bench", "Speed relative to this machine's limits", add_bench_command);
+  add("completion", "A script for a shell to complete the command line", add_completion_command);
+}
+
+namespace {
+
+/// Sets `name` to that of the command.
+int parse_and_run(int argc, const char* const* argv, const EngineLoader& loader,
+                  std::string& name) {
+  CLI::App app{"Runs, serves, verifies and measures the ERNIE-4.5 text models", "ernie"};
+  Command command;
+  add_commands(app, loader, command);
   auto arguments = expand_arguments({argv + 1, argv + argc});
   if (!arguments) return report_failure("ernie serve", arguments.error().message.c_str());
   std::ranges::reverse(*arguments);  // as CLI11 takes them

@@ -3,13 +3,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 
 #include "base/atomic_file.h"
+#include "cli/commands.h"
 #include "cli/flag_group.h"
 #include "report/html.h"
 #include "report/markdown.h"
@@ -36,13 +34,6 @@ report::TerminalStyle style_of_stdout() {
   const char* no_color = std::getenv("NO_COLOR");
   style.colour = no_color == nullptr || *no_color == '\0';
   return style;
-}
-
-Result<void> print(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    return make_error(ErrorCode::kIo, "standard output: cannot write: {}", std::strerror(errno));
-  }
-  return {};
 }
 
 }  // namespace

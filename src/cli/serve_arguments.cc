@@ -110,6 +110,8 @@ std::string flag_name(const std::string& argument) {
 
 }  // namespace
 
+bool has_environment_twins(std::string_view command) { return command == "ernie serve"; }
+
 std::string environment_name(std::string_view flag) {
   while (flag.starts_with('-')) flag.remove_prefix(1);
   std::string name(kPrefix);

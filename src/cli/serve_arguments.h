@@ -3,6 +3,7 @@
 /// The words of `ernie serve`, its settings file and its environment, as one command line.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -15,6 +16,9 @@ namespace ernie {
 ///   is not there from `--config FILE` (YAML or JSON: a mapping from names of flags to values).
 /// Other commands' stay as they are. Error: a settings file that cannot be used.
 Result<std::vector<std::string>> expand_arguments(const std::vector<std::string>& arguments);
+
+/// Whether flags of this command ("ernie serve") may come from the environment.
+bool has_environment_twins(std::string_view command);
 
 /// "ERNIE_ARG_MAX_MODEL_LEN" of "--max-model-len".
 std::string environment_name(std::string_view flag);
