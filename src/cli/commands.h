@@ -26,6 +26,7 @@ AddCommand add_tokenize_command;    // tokenize.cc
 AddCommand add_verify_command;      // verify.cc
 AddCommand add_bench_command;       // bench.cc
 AddCommand add_completion_command;  // completion.cc
+AddCommand add_man_command;         // man.cc
 
 // Of `ernie bench`:
 AddCommand add_bench_ops_command;         // bench_ops.cc

@@ -95,6 +95,7 @@ TEST_F(CompletionScript, BashCompletesCommands) {
             (Words{"latency", "ops", "serve", "throughput"}));
   EXPECT_EQ(bash_.complete({"ernie", "bench", "s"}), Words{"serve"});
   EXPECT_EQ(bash_.complete({"ernie", "nonsense", "zz"}), Words{});
+  EXPECT_TRUE(has(bash_.complete({"ernie", "man", "bench-"}), "bench-serve"));
   EXPECT_EQ(bash_.complete({"ernie", "completion", ""}), (Words{"bash", "fish", "zsh"}));
 }
 
@@ -145,6 +146,7 @@ TEST_F(CompletionScript, BashCompletesFilesAndDirectories) {
     EXPECT_EQ(bash_.complete(line), all) << CLI::detail::join(line, " ");
   }
   EXPECT_EQ(bash_.complete({"ernie", "inspect", "m"}), Words{"models"});
+  EXPECT_EQ(bash_.complete({"ernie", "man", "--output-dir", "m"}), Words{"models"});
   EXPECT_EQ(bash_.complete({"ernie", "serve", "~/models"}), Words{"~/models"});
   EXPECT_EQ(bash_.complete({"ernie", "bench", "serve", "--model", "m"}), Words{})
       << "there it is a name";

@@ -74,6 +74,7 @@ void add_commands(CLI::App& app, const EngineLoader& loader, Command& chosen) {
   add("verify", "Proof that what is computed is right and repeatable", add_verify_command);
   add("bench", "Speed relative to this machine's limits", add_bench_command);
   add("completion", "A script for a shell to complete the command line", add_completion_command);
+  add("man", "The manual page of the program or of a command", add_man_command);
 }
 
 namespace {
