@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Installs a build into a temporary directory and builds the README's program against the package.
+"""Installs a build into a temporary directory, runs what is there, and builds the README's program against
+the package.
 
     package_test.py BUILD_DIRECTORY CXX_COMPILER
 """
 
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,27 @@ def run(*command):
     return done.stdout
 
 
+def check_program(prefix):
+    """The installed program answers, and its manual and completion are what it prints itself."""
+    program, share = prefix / "bin/ernie", prefix / "share"
+    answer = run(program, "run", "--quiet", "--prompt", "17 + 25 =")
+    if answer != "17 + 25 = 42\n":
+        sys.exit(f"got {answer!r}, expected '17 + 25 = 42\\n'")
+    for path, command in {"man/man1/ernie.1": ["man"],
+                          "man/man1/ernie-bench-serve.1": ["man", "bench", "serve"],
+                          "bash-completion/completions/ernie": ["completion", "bash"],
+                          "zsh/site-functions/_ernie": ["completion", "zsh"],
+                          "fish/vendor_completions.d/ernie.fish": ["completion", "fish"]}.items():
+        if not (share / path).is_file():
+            sys.exit(f"share/{path}: was not installed")
+        if (share / path).read_text() != run(program, *command):
+            sys.exit(f"share/{path}: it is not what `ernie {' '.join(command)}` prints")
+    num_pages = len(list((share / "man/man1").iterdir()))
+    commands = len(re.findall(r"^  [a-z-]+ ", run(program, "--help").split("Subcommands:")[1], re.M))
+    if num_pages <= commands:
+        sys.exit(f"share/man/man1: {num_pages} pages, expected one for each of {commands} commands and more")
+
+
 def main():
     build, compiler = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="ernie-package-") as folder:
@@ -36,6 +59,7 @@ def main():
         (source / "library_example.cc").write_text(
             (ROOT / "tests/docs/library_example.cc").read_text())
         run("cmake", "--install", build, "--prefix", prefix)
+        check_program(prefix)
         run("cmake", "-G", "Ninja", "-S", source, "-B", source / "build",
             f"-DCMAKE_PREFIX_PATH={prefix}",
             f"-DCMAKE_CXX_COMPILER={compiler}", "-DCMAKE_BUILD_TYPE=Release")
