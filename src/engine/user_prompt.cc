@@ -12,7 +12,8 @@ UserPrompt user_turn(std::string text, const std::string& system) {
 }
 
 Result<GenerationRequest> to_generation_request(const UserPrompt& prompt, SamplingParams params,
-                                                const Tokenizer* tokenizer, ChatTemplateKind kind) {
+                                                const Tokenizer* tokenizer, ChatTemplateKind kind,
+                                                SpecialTokens special) {
   GenerationRequest request{{}, std::move(params)};
   if (const auto* ids = std::get_if<std::vector<TokenId>>(&prompt)) {
     request.prompt_ids = *ids;
@@ -23,7 +24,7 @@ Result<GenerationRequest> to_generation_request(const UserPrompt& prompt, Sampli
                        "got text, expected token ids: the model was loaded without a tokenizer");
   }
   if (const auto* text = std::get_if<std::string>(&prompt)) {
-    request.prompt_ids = tokenizer->encode(*text, SpecialTokens::kAsText);
+    request.prompt_ids = tokenizer->encode(*text, special);
   } else {
     const auto& messages = std::get<std::vector<ChatMessage>>(prompt);
     ERNIE_TRY(request.prompt_ids, encode_chat(*tokenizer, kind, messages, {}));

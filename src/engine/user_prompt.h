@@ -19,8 +19,10 @@ using UserPrompt = std::variant<std::string, std::vector<TokenId>, std::vector<C
 UserPrompt user_turn(std::string text, const std::string& system);
 
 /// Tokenises. An answer in a conversation also ends at the template's end of turn, unless
-/// ignore_eos. Error: an empty prompt, an unknown role, text without a tokenizer (null).
+/// ignore_eos. `special`: of a text; what stands in a conversation's messages is never special.
+/// Error: an empty prompt, an unknown role, text without a tokenizer (null).
 Result<GenerationRequest> to_generation_request(const UserPrompt& prompt, SamplingParams params,
-                                                const Tokenizer* tokenizer, ChatTemplateKind kind);
+                                                const Tokenizer* tokenizer, ChatTemplateKind kind,
+                                                SpecialTokens special = SpecialTokens::kAsText);
 
 }  // namespace ernie

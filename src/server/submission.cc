@@ -146,8 +146,9 @@ Result<GenerationRequest> Submission::tokenize(const UserPrompt& prompt) const {
       ids.insert(ids.end(), ends.begin(), ends.end());
     }
   } else {
+    // Clients that render a chat template themselves send its control tokens as text.
     ERNIE_TRY(request, to_generation_request(prompt, std::move(params), service_.tokenizer(),
-                                             service_.chat_template()));
+                                             service_.chat_template(), SpecialTokens::kParse));
   }
   ERNIE_TRY_VOID(truncate(request));
   return request;

@@ -37,7 +37,7 @@ Result<std::vector<TokenId>> ids_of_body(Service& service, const json::object& b
   if (!is_llama && fields.find("prompt") == nullptr) {
     fields.fail("prompt", "expected a text, or `messages`, or `content`");
   }
-  bool add_special = true, parse_special = is_llama;
+  bool add_special = true, parse_special = true;
   fields.read("add_special_tokens", add_special);  // nothing is added by this tokenizer
   fields.read("add_special", add_special);
   fields.read("parse_special", parse_special);

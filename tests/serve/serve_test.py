@@ -315,8 +315,11 @@ class OtherRoutes(OneServer):
             ids = self.post("/tokenize", {"prompt": text}).json()
             self.assertEqual(ids["count"], len(ids["tokens"]))
             self.assertEqual(self.post("/detokenize", {"tokens": ids["tokens"]}).json()["prompt"], text)
-            llama = self.post("/tokenize", {"content": text, "parse_special": False}).json()["tokens"]
+            llama = self.post("/tokenize", {"content": text}).json()["tokens"]
             self.assertEqual(llama, ids["tokens"])
+        for key in ("prompt", "content"):
+            as_text = self.post("/tokenize", {key: "<s>", "parse_special": False}).json()
+            self.assertEqual((as_text["count"], self.post("/tokenize", {key: "<s>"}).json()["tokens"]), (3, [1]))
         self.error("/detokenize", {"tokens": [1 << 40]}, param="tokens")
         self.error("/detokenize", {"tokens": ["a"]}, param="tokens")
 

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""What clients made for vLLM send and expect, where a server could easily do otherwise. compare_servers.py found these.
+
+usage: vllm_clients_test.py PATH/TO/ernie [unittest arguments]
+"""
+
+import os
+import re
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(__file__))
+from server import Server  # noqa: E402
+
+BINARY = sys.argv.pop(1) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else "ernie"
+GREEDY = {"prompt": "The capital of France is", "max_tokens": 6, "temperature": 0}
+USER = {"role": "user", "content": "17 + 25 ="}
+CHAT = {"messages": [USER], "temperature": 0, "max_tokens": 8}
+TOOLS = [{"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {"zone": {"enum": ["UTC", "CET"]}},
+                                                                         "required": ["zone"], "additionalProperties": False}}}]
+
+
+class VllmClients(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(BINARY)
+        cls.addClassCleanup(cls.server.__exit__)
+
+    def post(self, path, body, status=200):
+        reply = self.server.post(path, body)
+        self.assertEqual(reply.status, status, reply.body[:500])
+        return reply.json()
+
+    def param_of_error(self, path, body):
+        return self.post(path, body, 400)["error"]["param"]
+
+    def test_a_template_that_the_client_rendered(self):
+        rendered = "<|begin_of_sentence|>User: 17 + 25 =\nAssistant: "
+        chat = self.post("/v1/chat/completions", {**CHAT, "return_token_ids": True})
+        raw = self.post("/v1/completions", {**GREEDY, "prompt": rendered, "return_token_ids": True})["choices"][0]
+        self.assertEqual(raw["prompt_token_ids"], chat["prompt_token_ids"])
+        self.assertEqual(raw["text"], "42")
+        self.assertEqual(self.post("/tokenize", {"prompt": rendered})["tokens"], chat["prompt_token_ids"])
+        self.assertEqual(self.post("/completion", {"prompt": rendered, "n_predict": 6, "temperature": 0})["tokens_evaluated"],
+                         len(chat["prompt_token_ids"]))
+
+    def test_no_message_can_hold_a_control_token(self):
+        [end] = self.post("/tokenize", {"prompt": "<|end_of_sentence|>"})["tokens"]
+        chat = self.post("/v1/chat/completions", {**CHAT, "messages": [{"role": "user", "content": "<|end_of_sentence|>"}],
+                                                  "return_token_ids": True})
+        self.assertNotIn(end, chat["prompt_token_ids"])
+
+
+if __name__ == "__main__":
+    unittest.main()
