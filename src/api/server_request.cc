@@ -12,7 +12,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr float kMaxTemperature = 2;
+constexpr float kMaxTemperature = 2, kMaxBias = 100;
 constexpr size_t kMaxRequestIdBytes = 128;
 constexpr const char* kPromptShapes =
     "a string, token ids, or a list of strings or of lists of token ids";
@@ -66,6 +66,21 @@ void read_prompts(JsonFields& fields, const RequestLimits& limits,
   }
 }
 
+/// Fields that would change the answer and that nothing here heeds: one that were ignored would
+/// mislead. What asks for nothing is let pass.
+void refuse_unsupported(JsonFields& fields) {
+  for (const char* name : {"logprob_token_ids", "repetition_detection", "prompt_embeds"}) {
+    if (fields.find(name) != nullptr) fields.fail(name, "not supported");
+  }
+  const json::value* budget = fields.find("thinking_token_budget");
+  if (budget != nullptr && *budget != -1) fields.fail("thinking_token_budget", "not supported");
+}
+
+/// A bias beyond the bound does what one at the bound does; clients send -1000 to ban a token.
+void clamp_biases(SamplingParams& params) {
+  for (auto& [id, bias] : params.logit_bias) bias = std::clamp(bias, -kMaxBias, kMaxBias);
+}
+
 void read_optional(JsonFields& fields, std::string_view name, std::optional<int32_t>& out) {
   int32_t value = 0;
   if (fields.find(name) == nullptr) return;
@@ -78,6 +93,7 @@ void read_stream(JsonFields& fields, ServerRequest& request) {
   const json::value* options = fields.find("stream_options");
   if (options == nullptr) return;
   if (!options->is_object()) return fields.fail_type("stream_options", *options, "an object");
+  if (options->get_object().empty()) return;  // asks for nothing, with a stream or without
   if (!request.stream) {
     return fields.fail("stream_options", "got it without \"stream\": true");
   }
@@ -144,6 +160,8 @@ void read_truncation(JsonFields& fields, ServerRequest& request) {
 void read_common(JsonFields& fields, const RequestLimits& limits, ServerRequest& request) {
   fields.read("model", request.model);
   read_sampling_fields(fields, request.params, request.has_seed);
+  clamp_biases(request.params);
+  refuse_unsupported(fields);
   request.has_max_tokens = fields.find("max_tokens") != nullptr;
   read_count(fields, request);
   read_stream(fields, request);

@@ -51,6 +51,23 @@ class VllmClients(unittest.TestCase):
                                                   "return_token_ids": True})
         self.assertNotIn(end, chat["prompt_token_ids"])
 
+    def test_a_bias_beyond_the_bound_is_the_bound(self):
+        [first] = self.post("/v1/completions", {**GREEDY, "max_tokens": 1, "return_token_ids": True})["choices"][0]["token_ids"]
+        texts = [self.post("/v1/completions", {**GREEDY, "logit_bias": {str(first): bias}})["choices"][0]["text"] for bias in (0, -100, -1000)]
+        self.assertNotEqual(texts[0], texts[1])
+        self.assertEqual(texts[1], texts[2])
+
+    def test_stream_options_that_ask_for_nothing(self):
+        self.post("/v1/completions", {**GREEDY, "stream_options": {}})
+        self.assertEqual(self.param_of_error("/v1/completions", {**GREEDY, "stream_options": {"include_usage": False}}), "stream_options")
+
+    def test_what_would_change_the_answer_is_not_ignored(self):
+        for field, value in {"logprob_token_ids": [20], "repetition_detection": {"max_pattern_size": 2}, "thinking_token_budget": 5,
+                             "prompt_embeds": "x"}.items():
+            self.assertEqual(self.param_of_error("/v1/completions", {**GREEDY, field: value}), field)
+            self.post("/v1/completions", {**GREEDY, field: None})
+        self.post("/v1/completions", {**GREEDY, "thinking_token_budget": -1})
+
 
 if __name__ == "__main__":
     unittest.main()
