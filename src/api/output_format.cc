@@ -87,6 +87,7 @@ void read_structured_outputs(JsonFields& fields, OutputFormat& format) {
   JsonFields inner(value->get_object(), "structured_outputs.");
   int num_kinds = 0;
   for (const char* kind : kKinds) num_kinds += read_kind(inner, kind, kind, format) ? 1 : 0;
+  format.field = "structured_outputs." + format.field;
   // Answers are compact always: there is no whitespace to allow or not.
   inner.ignore({"disable_any_whitespace", "disable_additional_properties", "whitespace_pattern",
                 "backend", "_backend"});

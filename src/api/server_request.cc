@@ -183,12 +183,15 @@ void read_common(JsonFields& fields, const RequestLimits& limits, ServerRequest&
   fields.read("user", user);
 }
 
-void read_chat_logprobs(JsonFields& fields, SamplingParams& params) {
+void read_chat_logprobs(JsonFields& fields, const RequestLimits& limits, SamplingParams& params) {
   bool logprobs = false;
   fields.read("logprobs", logprobs);
   int32_t top_logprobs = 0;
   fields.read("top_logprobs", top_logprobs);
-  if (top_logprobs != 0 && !logprobs) {
+  if (top_logprobs < 0 || top_logprobs > limits.max_logprobs) {
+    fields.fail("top_logprobs",
+                fmt::format("got {}, expected 0 to {}", top_logprobs, limits.max_logprobs));
+  } else if (top_logprobs != 0 && !logprobs) {
     fields.fail("top_logprobs", "got it without \"logprobs\": true");
   }
   if (logprobs) params.logprobs = top_logprobs;
@@ -285,7 +288,7 @@ Result<ServerRequest> parse_server_chat(const json::object& body, const Sampling
   read_common(fields, limits, request);
   if (fields.find("max_completion_tokens") != nullptr) request.has_max_tokens = true;
   fields.read("max_completion_tokens", request.params.max_tokens);
-  read_chat_logprobs(fields, request.params);
+  read_chat_logprobs(fields, limits, request.params);
   read_tools(fields, request.tools);
   fields.read("include_reasoning", request.include_reasoning);
   fields.read("add_generation_prompt", request.add_generation_prompt);

@@ -61,6 +61,11 @@ class VllmClients(unittest.TestCase):
         self.post("/v1/completions", {**GREEDY, "stream_options": {}})
         self.assertEqual(self.param_of_error("/v1/completions", {**GREEDY, "stream_options": {"include_usage": False}}), "stream_options")
 
+    def test_errors_name_the_field_that_was_sent(self):
+        self.assertEqual(self.param_of_error("/v1/completions", {**GREEDY, "structured_outputs": {"regex": "("}}), "structured_outputs.regex")
+        for top in (-1, 21):
+            self.assertEqual(self.param_of_error("/v1/chat/completions", {**CHAT, "logprobs": True, "top_logprobs": top}), "top_logprobs")
+
     def test_what_would_change_the_answer_is_not_ignored(self):
         for field, value in {"logprob_token_ids": [20], "repetition_detection": {"max_pattern_size": 2}, "thinking_token_budget": 5,
                              "prompt_embeds": "x"}.items():
