@@ -13,7 +13,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr float kMaxTemperature = 2, kMaxBias = 100;
-constexpr size_t kMaxRequestIdBytes = 128;
+constexpr size_t kMaxRequestIdBytes = 128, kMaxSaltBytes = 1024;
 constexpr const char* kPromptShapes =
     "a string, token ids, or a list of strings or of lists of token ids";
 
@@ -156,6 +156,15 @@ void read_truncation(JsonFields& fields, ServerRequest& request) {
   request.truncate_left = side == "left";
 }
 
+void read_cache_salt(JsonFields& fields, std::string& salt) {
+  fields.read("cache_salt", salt);
+  if (fields.find("cache_salt") == nullptr) return;
+  if (salt.empty() || salt.size() > kMaxSaltBytes) {
+    fields.fail("cache_salt",
+                fmt::format("got {} bytes, expected 1 to {}", salt.size(), kMaxSaltBytes));
+  }
+}
+
 /// All that both kinds of body have.
 void read_common(JsonFields& fields, const RequestLimits& limits, ServerRequest& request) {
   fields.read("model", request.model);
@@ -176,6 +185,7 @@ void read_common(JsonFields& fields, const RequestLimits& limits, ServerRequest&
     fields.fail("request_id", fmt::format("got {} bytes, expected at most {}",
                                           request.request_id.size(), kMaxRequestIdBytes));
   }
+  read_cache_salt(fields, request.cache_salt);
   read_token_lists(fields, limits, request);
   read_truncation(fields, request);
   read_output_format(fields, request.format);

@@ -40,6 +40,7 @@ struct ServerRequest {
   bool return_receipt = false;
   bool return_timings = false;
   int64_t priority = 0;
+  std::string cache_salt;                         ///< empty: cached prefixes are everybody's
   std::string request_id;                         ///< empty: the server's choice
   std::optional<int32_t> truncate_prompt_tokens;  ///< -1: what fits
   bool truncate_left = true;

@@ -167,8 +167,8 @@ Result<RequestId> EngineImpl::add_request(GenerationRequest request) {
   ERNIE_TRY_VOID(health_);
   ERNIE_TRY_VOID(check_request(request, limits()));
   const RequestId id = next_id_++;
-  auto state = std::make_unique<RequestState>(id, std::move(request),
-                                              BlockTable(*blocks_, options_.block_size), tokenizer_,
+  BlockTable blocks(*blocks_, options_.block_size, PrefixCache::beginning(request.cache_salt));
+  auto state = std::make_unique<RequestState>(id, std::move(request), std::move(blocks), tokenizer_,
                                               end_ids_, options_.max_model_len);
   scheduler_->add(state->sequence);
   requests_.emplace(id, std::move(state));

@@ -26,7 +26,9 @@ void PromptGroups::join(Sequence& sequence) {
   const size_t hash = hash_of(prompt);
   const auto [begin, end] = groups_.equal_range(hash);
   auto found = std::find_if(begin, end, [&](const auto& entry) {
-    return std::ranges::equal(prompt_of(*entry.second.members.front()), prompt);
+    const Sequence& member = *entry.second.members.front();
+    return member.cache_salt() == sequence.cache_salt() &&
+           std::ranges::equal(prompt_of(member), prompt);
   });
   if (found == end) found = groups_.emplace(hash, PromptGroup{.hash = hash});
   found->second.members.push_back(&sequence);

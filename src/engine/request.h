@@ -25,6 +25,9 @@ struct GenerationRequest {
   std::shared_ptr<TokenConstraint> constraint;
   int64_t priority = 0;    ///< with SchedulingPolicy::kPriority: the lower one comes first
   uint64_t client_id = 0;  ///< who asks: waiting requests are admitted in turn among clients
+  /// Not 0: what is computed of the prompt is shared with requests of the same salt only, so that
+  /// nobody else can tell by the time of an answer whether a prompt was asked before.
+  uint64_t cache_salt = 0;
   /// If set, called from step(), so on the engine's thread, with each token when it was chosen, and
   /// the logits [vocab_size] that it was chosen from, before penalties and bias. Must not call the
   /// engine. The last call comes before the last output; what it refers to must live until then,

@@ -199,6 +199,18 @@ TEST_F(SchedulerGroups, OneComputesThePromptForAll) {
   EXPECT_EQ(bench_.blocks.num_free(), 40);
 }
 
+TEST_F(SchedulerGroups, OnlyThoseOfOneSaltShare) {
+  for (const uint64_t salt : {0, 7, 7}) {
+    GenerationRequest request = bench_.with_prompt(9);
+    request.cache_salt = salt;
+    bench_.add(std::move(request));
+  }
+  for (int i = 0; i < 6; ++i) bench_.step();
+  EXPECT_EQ(bench_.sequences[0]->num_cached_tokens(), 0);
+  EXPECT_EQ(bench_.sequences[1]->num_cached_tokens(), 0);
+  EXPECT_EQ(bench_.sequences[2]->num_cached_tokens(), 8);
+}
+
 TEST_F(SchedulerGroups, TheNextOneLeadsWhenTheLeaderIsGone) {
   for (int i = 0; i < 3; ++i) bench_.add(bench_.with_prompt(30));
   bench_.step();

@@ -25,6 +25,7 @@ class Sequence {
       : id_(id),
         priority_(request.priority),
         client_id_(request.client_id),
+        cache_salt_(request.cache_salt),
         params_(std::move(request.params)),
         token_ids_(std::move(request.prompt_ids)),
         num_prompt_tokens_(static_cast<int64_t>(token_ids_.size())),
@@ -33,6 +34,7 @@ class Sequence {
   RequestId id() const { return id_; }
   int64_t priority() const { return priority_; }
   uint64_t client_id() const { return client_id_; }
+  uint64_t cache_salt() const { return cache_salt_; }
   const SamplingParams& params() const { return params_; }
   /// Prompt and output.
   const std::vector<TokenId>& token_ids() const { return token_ids_; }
@@ -80,7 +82,7 @@ class Sequence {
  private:
   RequestId id_;
   int64_t priority_;
-  uint64_t client_id_;
+  uint64_t client_id_, cache_salt_;
   SamplingParams params_;
   std::vector<TokenId> token_ids_;
   int64_t num_prompt_tokens_;

@@ -10,9 +10,10 @@ namespace ernie {
 BlockTable::BlockTable(BlockTable&& other) noexcept
     : allocator_(other.allocator_),
       block_size_(other.block_size_),
+      beginning_(other.beginning_),
       blocks_(std::exchange(other.blocks_, {})),
       num_known_(std::exchange(other.num_known_, 0)),
-      known_(std::exchange(other.known_, PrefixCache::kEmpty)),
+      known_(std::exchange(other.known_, other.beginning_)),
       copied_block_(std::exchange(other.copied_block_, std::nullopt)),
       num_copied_(other.num_copied_) {}
 
@@ -114,7 +115,7 @@ void BlockTable::clear() {
   // The last first: a block is of no use to others without those before it.
   for (; !blocks_.empty(); blocks_.pop_back()) allocator_->release(blocks_.back());
   num_known_ = 0;
-  known_ = PrefixCache::kEmpty;
+  known_ = beginning_;
 }
 
 int32_t BlockTable::slot(int64_t token_index) const {

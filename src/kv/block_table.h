@@ -18,9 +18,11 @@ struct SlotCopy {
 /// end.
 class BlockTable {
  public:
-  /// The allocator must outlive the table. block_size > 0 tokens.
-  BlockTable(BlockAllocator& allocator, int64_t block_size)
-      : allocator_(&allocator), block_size_(block_size) {}
+  /// The allocator must outlive the table. block_size > 0 tokens. `beginning`: of the prefix cache;
+  /// only blocks behind the same one are known here.
+  BlockTable(BlockAllocator& allocator, int64_t block_size,
+             PrefixCache::Prefix beginning = PrefixCache::kEmpty)
+      : allocator_(&allocator), block_size_(block_size), beginning_(beginning), known_(beginning) {}
   ~BlockTable() { clear(); }
   BlockTable(BlockTable&& other) noexcept;
   BlockTable& operator=(BlockTable&&) = delete;
@@ -70,10 +72,11 @@ class BlockTable {
 
   BlockAllocator* allocator_;
   int64_t block_size_;
+  PrefixCache::Prefix beginning_;
   std::vector<BlockId> blocks_;
   // The text of the first blocks, as far as others can find it.
   int64_t num_known_ = 0;  // blocks
-  PrefixCache::Prefix known_ = PrefixCache::kEmpty;
+  PrefixCache::Prefix known_;
   std::optional<BlockId> copied_block_;  // referred to while it is copied from
   int64_t num_copied_ = 0;               // slots of it, to those of the last block
 };

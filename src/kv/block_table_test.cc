@@ -47,6 +47,27 @@ TEST(BlockTable, GivesBlocksBackOnce) {
   EXPECT_EQ(allocator.num_free(), 4);
 }
 
+TEST(BlockTable, KnowsBlocksBehindItsOwnBeginningOnly) {
+  PrefixCache prefixes(8, 2);
+  BlockAllocator allocator(8, &prefixes);
+  const std::vector<int32_t> tokens{1, 2, 3, 4, 5, 6, 7};
+  const auto salted = PrefixCache::beginning(9);
+  EXPECT_NE(salted, PrefixCache::beginning(11));
+  EXPECT_EQ(PrefixCache::beginning(0), PrefixCache::kEmpty);
+  BlockTable first(allocator, 2, salted);
+  ASSERT_TRUE(first.reserve(7));
+  first.make_known(tokens, 7);
+  for (const auto other : {PrefixCache::kEmpty, PrefixCache::beginning(11)}) {
+    BlockTable table(allocator, 2, other);
+    EXPECT_EQ(table.take_known(tokens, 7), 0);
+    EXPECT_EQ(table.take_part(tokens, 1), 0);
+  }
+  BlockTable same(allocator, 2, salted);
+  EXPECT_EQ(same.take_known(tokens, 7), 6);
+  same.clear();
+  EXPECT_EQ(same.take_known(tokens, 7), 6) << "also when it begins again";
+}
+
 TEST(BlockTable, SharesTheFullBlocksOfAnEqualBeginning) {
   PrefixCache prefixes(8, 2);
   BlockAllocator allocator(8, &prefixes);

@@ -19,6 +19,11 @@ class PrefixCache {
   /// came later.
   using Prefix = int64_t;
   static constexpr Prefix kEmpty = 0;
+  /// What stands before the texts of those who use this salt: they find each other's blocks and no
+  /// one else's. 0 is no salt.
+  static constexpr Prefix beginning(uint64_t salt) {
+    return salt == 0 ? kEmpty : -1 - static_cast<Prefix>(salt >> 1);
+  }
 
   struct Known {
     BlockId block;

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #include "api/openai_json.h"
 #include "api/receipt_json.h"
 #include "engine/check_request.h"
 #include "jobs/receipt_writer.h"
+#include "receipt/sha256.h"
 #include "server/token_limits.h"
 #include "text/end_ids.h"
 
@@ -23,6 +25,15 @@ uint64_t random_seed() {
     seed = static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
   }
   return seed >> 1;  // one that a client can send back
+}
+
+/// Of the engine: 0 is no salt. Who knows one salt cannot find another with the same number.
+uint64_t salt_of(const ServerRequest& request) {
+  if (request.cache_salt.empty()) return 0;
+  const Digest digest = sha256(std::as_bytes(std::span(request.cache_salt)));
+  uint64_t salt = 0;
+  std::memcpy(&salt, digest.data(), sizeof salt);
+  return std::max<uint64_t>(salt, 1);
 }
 
 ChatOptions chat_options(const ServerRequest& request) {
@@ -105,6 +116,7 @@ Result<std::vector<GenerationRequest>> Submission::make_requests(const Exchange&
     ERNIE_TRY(common, service_.receipt_template());
   }
   if (!request_.has_seed) request_.params.seed = random_seed();
+  const uint64_t salt = salt_of(request_);
   std::vector<GenerationRequest> requests;
   for (const UserPrompt& prompt : request_.prompts) {
     ERNIE_TRY(const GenerationRequest base, tokenize(prompt));
@@ -114,6 +126,7 @@ Result<std::vector<GenerationRequest>> Submission::make_requests(const Exchange&
       one.params.seed += static_cast<uint64_t>(i);
       one.priority = request_.priority;
       one.client_id = exchange.client_id;
+      one.cache_salt = salt;
       one.constraint = limits.make(constraint ? constraint() : nullptr);
       if (common) {
         receipts_.push_back(

@@ -73,6 +73,16 @@ class VllmClients(unittest.TestCase):
             self.post("/v1/completions", {**GREEDY, field: None})
         self.post("/v1/completions", {**GREEDY, "thinking_token_budget": -1})
 
+    def test_cached_prefixes_are_those_of_the_salt(self):
+        def cached(**more):
+            body = {**GREEDY, "prompt": "abcde " * 40, **more}
+            return self.post("/v1/completions", body)["usage"]["prompt_tokens_details"]["cached_tokens"]
+
+        for more in ({"cache_salt": "a"}, {"cache_salt": "b"}, {}):
+            self.assertEqual(cached(**more), 0, more)
+            self.assertGreater(cached(**more), 16, more)
+        self.assertEqual(self.param_of_error("/v1/completions", {**GREEDY, "cache_salt": ""}), "cache_salt")
+
 
 if __name__ == "__main__":
     unittest.main()
