@@ -171,8 +171,13 @@ void AnswerParser::end_call(AnswerDelta& delta) {
     add_content("<tool_call>" + std::exchange(call_, {}) + "</tool_call>", delta);
     return;
   }
+  add_call(*std::move(call), delta);
+}
+
+void AnswerParser::add_call(ToolCall call, AnswerDelta& delta) {
+  if (form_.one_call && num_calls_ > 0) return;
   ++num_calls_;
-  delta.calls.push_back(*std::move(call));
+  delta.calls.push_back(std::move(call));
 }
 
 void AnswerParser::add_content(std::string_view text, AnswerDelta& delta) {
@@ -220,10 +225,7 @@ void AnswerParser::take_required(char byte, AnswerDelta& delta) {
   if (byte != ']' && byte != '}') return;
   if (depth_ > 0) --depth_;
   if (depth_ != 1) return;
-  if (auto call = parse_call(call_, "parameters")) {
-    ++num_calls_;
-    delta.calls.push_back(*std::move(call));
-  }
+  if (auto call = parse_call(call_, "parameters")) add_call(*std::move(call), delta);
   call_.clear();
 }
 

@@ -28,6 +28,7 @@ struct AnswerForm {
   bool thinks = false;      ///< the answer begins with reasoning, which ends with </think>
   bool has_blocks = false;  ///< content may stand in <response>…</response>
   bool has_tools = false;   ///< <tool_call>{"name": …, "arguments": …}</tool_call> is a call
+  bool one_call = false;    ///< further calls are dropped
   /// kNamed: all of it is the arguments of one call. kRequired: a JSON list of
   /// {"name": …, "parameters": …}.
   ToolChoice forced;
@@ -58,6 +59,7 @@ class AnswerParser {
   void take_required(char byte, AnswerDelta& delta);
   void add_content(std::string_view text, AnswerDelta& delta);
   void end_call(AnswerDelta& delta);
+  void add_call(ToolCall call, AnswerDelta& delta);
   void scan(AnswerDelta& delta, bool at_end);
 
   AnswerForm form_;

@@ -1,5 +1,6 @@
 #include "api/answer_parser.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace ernie {
@@ -38,8 +39,10 @@ Whole parse(const AnswerForm& form, std::string_view text) {
   return whole;
 }
 
-const AnswerForm kThinking{.thinks = true, .has_blocks = true, .has_tools = true, .forced = {}};
-const AnswerForm kWithTools{.thinks = false, .has_blocks = false, .has_tools = true, .forced = {}};
+const AnswerForm kThinking{
+    .thinks = true, .has_blocks = true, .has_tools = true, .one_call = false, .forced = {}};
+const AnswerForm kWithTools{
+    .thinks = false, .has_blocks = false, .has_tools = true, .one_call = false, .forced = {}};
 
 TEST(AnswerParser, PlainTextIsContent) {
   EXPECT_EQ(parse({}, "a\n</think><tool_call>\n"), (Whole{"", "a\n</think><tool_call>\n", ""}));
@@ -86,6 +89,17 @@ TEST(AnswerParser, ForcedCallsAreJson) {
   required.thinks = required.has_blocks = true;
   EXPECT_EQ(parse(required, "hm\n</think>[{\"name\":\"f\",\"parameters\":{}}]"),
             (Whole{"hm", "", "f{};"}));
+}
+
+TEST(AnswerParser, OnlyTheFirstCallIfOneIsAskedFor) {
+  AnswerForm form = kWithTools;
+  form.one_call = true;
+  const std::string_view call = "<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>";
+  EXPECT_EQ(parse(form, fmt::format("{}\n{}", call, call)), (Whole{"", "", "f{};"}));
+  form.has_tools = false;
+  form.forced.kind = ToolChoice::Kind::kRequired;
+  EXPECT_EQ(parse(form, R"([{"name":"f","parameters":{}},{"name":"g","parameters":{}}])"),
+            (Whole{"", "", "f{};"}));
 }
 
 TEST(AnswerParser, DeepTextCostsNoStack) {

@@ -99,6 +99,7 @@ void read_tools(JsonFields& fields, ToolRequest& request) {
     request.choice.kind = ToolChoice::Kind::kAuto;
   }
   read_tool_choice(fields, request.choice);
+  fields.read("parallel_tool_calls", request.parallel);
   if (!fields.ok()) return;
   if (const auto checked = check_tool_choice(request); !checked) fields.fail_with(checked.error());
 }

@@ -25,10 +25,11 @@ struct ToolChoice {
 
 struct ToolRequest {
   std::vector<Tool> tools;
-  ToolChoice choice;  ///< kAuto by default if there are tools
+  ToolChoice choice;     ///< kAuto by default if there are tools
+  bool parallel = true;  ///< whether an answer may hold more than one call
 };
 
-/// Reads `tools` and `tool_choice`.
+/// Reads `tools`, `tool_choice` and `parallel_tool_calls`.
 void read_tools(JsonFields& fields, ToolRequest& request);
 
 /// Checks that the choice fits the tools. Error: of `tool_choice`.

@@ -51,6 +51,7 @@ AnswerForm form_of(const Service& service, const ServerRequest& request) {
   form.thinks = thinking && request.add_generation_prompt;
   form.has_blocks = thinking;
   form.has_tools = request.tools.choice.kind == ToolChoice::Kind::kAuto;
+  form.one_call = !request.tools.parallel;
   if (request.tools.choice.is_forced()) form.forced = request.tools.choice;
   return form;
 }

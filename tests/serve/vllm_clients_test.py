@@ -83,6 +83,11 @@ class VllmClients(unittest.TestCase):
             self.assertGreater(cached(**more), 16, more)
         self.assertEqual(self.param_of_error("/v1/completions", {**GREEDY, "cache_salt": ""}), "cache_salt")
 
+    def test_parallel_tool_calls(self):
+        body = {**CHAT, "tools": TOOLS, "tool_choice": "required", "parallel_tool_calls": False, "max_tokens": 200}
+        self.assertEqual(len(self.post("/v1/chat/completions", body)["choices"][0]["message"]["tool_calls"]), 1)
+        self.assertEqual(self.param_of_error("/v1/chat/completions", {**body, "parallel_tool_calls": "x"}), "parallel_tool_calls")
+
 
 if __name__ == "__main__":
     unittest.main()
