@@ -13,6 +13,8 @@
 #include <sstream>
 #include <unordered_map>
 
+#include "server/process_metrics.h"
+
 namespace ernie {
 namespace {
 
@@ -73,6 +75,7 @@ struct Metrics::State {
 
   std::string model_name;
   prometheus::Registry registry;
+  ProcessMetrics process{registry};
   bool has_families = false;
 
   // Of the engine.
@@ -168,6 +171,7 @@ void Metrics::State::add_families(const EngineOptions& options, const EngineCoun
   gauge("vllm:cache_config_info", "Settings of the cache.",
         {{"block_size", std::to_string(options.block_size)},
          {"cache_dtype", "auto"},
+         {"num_gpu_blocks", std::to_string(counters.num_blocks)},  // which routers ask for
          {"kv_cache_size_tokens", std::to_string(counters.num_blocks * options.block_size)},
          {"kv_cache_max_concurrency",
           fmt::format("{:.2f}", static_cast<double>(counters.num_blocks * options.block_size) /
@@ -288,6 +292,7 @@ void Metrics::State::update_gauges(const EngineLoopStatus& status) {
 std::string Metrics::text(const EngineLoop* loop) {
   State& s = *state_;
   const std::lock_guard lock(s.scrape_mutex);
+  s.process.update();
   if (s.has_families && loop != nullptr) s.update_gauges(loop->status());
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, s.registry.Collect());

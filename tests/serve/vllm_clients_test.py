@@ -83,6 +83,19 @@ class VllmClients(unittest.TestCase):
             self.assertGreater(cached(**more), 16, more)
         self.assertEqual(self.param_of_error("/v1/completions", {**GREEDY, "cache_salt": ""}), "cache_salt")
 
+    def test_metrics_that_alerts_and_routers_read(self):
+        page = self.server.get("/metrics").body.decode()
+        figures = dict(re.findall(r"^(process_\w+) (\S+)$", page, re.MULTILINE))
+        self.assertLess(abs(float(figures["process_start_time_seconds"]) - time.time()), 600)
+        self.assertLess(abs(float(figures["process_open_fds"]) - self.server.num_descriptors()), 5)
+        self.assertGreater(float(figures["process_max_fds"]), float(figures["process_open_fds"]))
+        self.assertLess(abs(float(figures["process_resident_memory_bytes"]) / self.server.memory_bytes() - 1), 0.2)
+        self.assertGreater(float(figures["process_virtual_memory_bytes"]), float(figures["process_resident_memory_bytes"]))
+        self.assertGreater(float(figures["process_cpu_seconds_total"]), 0)
+        [labels] = re.findall(r"^vllm:cache_config_info\{(.*)\} 1$", page, re.MULTILINE)
+        found = dict(re.findall(r'(\w+)="([^"]*)"', labels))
+        self.assertEqual(int(found["num_gpu_blocks"]) * int(found["block_size"]), int(found["kv_cache_size_tokens"]))
+
     def test_parallel_tool_calls(self):
         body = {**CHAT, "tools": TOOLS, "tool_choice": "required", "parallel_tool_calls": False, "max_tokens": 200}
         self.assertEqual(len(self.post("/v1/chat/completions", body)["choices"][0]["message"]["tool_calls"]), 1)
