@@ -1,0 +1,336 @@
+#!/usr/bin/env python3
+"""Sends the same requests to two servers and lists where the answers differ.
+
+usage: compare_servers.py URL OTHER_URL [--seed N] [--num-requests N] [--json FILE] [--metrics] [--no-explanations]
+
+URL is `ernie serve`, OTHER_URL another server of the OpenAI API with the same model, both under the name `demo`. Against
+vLLM (0.32, its package for processors) with the demo model:
+
+    vllm serve DIRECTORY --served-model-name demo --port 8001 --dtype bfloat16 --max-model-len 2048 --enforce-eager
+        --chat-template FILE --enable-auto-tool-choice --tool-call-parser ernie45 --enable-prompt-tokens-details
+        --enable-server-load-tracking
+        --structured-outputs-config '{"backend": "xgrammar", "disable_any_whitespace": true}'
+    ernie serve models/demo --served-model-name demo --port 8002 --max-model-len 2048
+
+DIRECTORY holds the files of models/demo but README.md and accuracy.json; FILE is the `chat_template` that
+`GET /tokenizer_info` of `ernie serve` shows.
+
+The requests are those of compare_fields.py: each value of each field once, together with others that `--seed` picks.
+Compared are status, content type, the shape of the body (which keys, of which types), error type and param, ids, finish
+and stop reasons, usage, texts, token ids and log-probabilities, and how a stream is cut into events. Not compared are the
+words of errors, times, and what was drawn at random. Log-probabilities may differ by 0.1 and a tenth, because the other
+server computes with bfloat16. Where greedy texts differ, both are asked for their log-probabilities at the first token
+that does; less than 0.5 between the two tokens is a near tie and no difference, but counted.
+
+Each difference has a signature. compare_explanations.py maps signatures to words of docs/serving.md. Exit code 1: a
+difference without explanation, words that are not in the document, or an explanation that nothing needs.
+"""
+
+import argparse
+import collections
+import json
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(__file__))
+from compare_answers import choices_of, framing_of, places_of, send, usage_of  # noqa: E402
+from compare_explanations import EXPLANATIONS, METRIC_EXPLANATIONS  # noqa: E402
+from compare_fields import requests_of, uses_of_fields  # noqa: E402
+from compare_metrics import compare_metrics  # noqa: E402
+
+DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "serving.md")
+MIN_USES = 3
+NEAR_TIE = 0.5
+# Objects whose keys are data: their members are compared as elements of a list.
+MAPS = re.compile(r"(logprobs\.top_logprobs\[\]|prompt_logprobs\[\])$")
+# What depends on the moment, on chance or on what went before.
+VOLATILE = {"id", "created", "cached_tokens", "system_fingerprint", "owned_by", "root", "server_load", "version", "message"}
+
+
+def kind_of(value):
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    return {int: "number", float: "number", str: "text", list: "list", dict: "object"}[type(value)]
+
+
+def shape_of(value, path="", shape=None):
+    """Which kinds of value are found under each path; elements of a list share one."""
+    shape = collections.defaultdict(set) if shape is None else shape
+    shape[path].add(kind_of(value))
+    if isinstance(value, list):
+        for element in value:
+            shape_of(element, path + "[]", shape)
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            shape_of(member, path + (".*" if MAPS.search(path) else f".{key}" if path else key), shape)
+    return shape
+
+
+def without_null(kinds):
+    return [kind for kind in kinds.split("/") if kind != "null"]
+
+
+def parent_of(path):
+    return path[:-2] if path.endswith("[]") else path.rpartition(".")[0]
+
+
+def shape_differences(kind, ours, other):
+    """Paths that one body has alone, but not what is below them, and paths of different kinds."""
+    ours, other = shape_of(ours), shape_of(other)
+    for path in sorted(set(ours) | set(other)):
+        if path and (parent_of(path) not in ours or parent_of(path) not in other):
+            continue
+        mine, theirs = ("/".join(sorted(shape.get(path, {"absent"}))) for shape in (ours, other))
+        if path.endswith("[]") and "absent" in (mine, theirs):
+            continue  # an empty list has no kind of element
+        if kind.endswith("stream") and without_null(mine) == without_null(theirs):
+            continue  # in how many pieces an answer came
+        if mine != theirs:
+            yield f"{kind} {path}: {mine} here, {theirs} there"
+
+
+def error_differences(request, ours, other):
+    mine, theirs = (answer.json.get("error") if isinstance(answer.json, dict) else None for answer in (ours, other))
+    if not isinstance(mine, dict) or not isinstance(theirs, dict):
+        if type(mine) is not type(theirs):
+            yield f"error body: {keys_of(ours.json)} here, {keys_of(other.json)} there, status {other.status}"
+        return
+    yield from shape_differences("error", {k: v for k, v in mine.items() if k != "param"}, {k: v for k, v in theirs.items() if k != "param"})
+    for member in ("type", "code"):
+        if mine.get(member) != theirs.get(member):
+            yield f"error {member}: {mine.get(member)} here, {theirs.get(member)} there"
+    if mine.get("param") != theirs.get("param"):
+        yield f"error param: {param_name(request, mine.get('param'))} here, {param_name(request, theirs.get('param'))} there"
+
+
+def keys_of(value):
+    return ", ".join(sorted(value)) if isinstance(value, dict) else kind_of(value)
+
+
+def param_name(request, param):
+    """The param of an error, said in terms of the field under test."""
+    if param is None or request.field is None:
+        return str(param)
+    bare = param.removeprefix("body.")
+    if bare == request.field:
+        return "field" if bare == param else "body.field"
+    if re.match(re.escape(request.field) + r"[.\[]", bare):
+        return "place in field" if bare == param else "body.place in field"
+    return param
+
+
+def is_close(mine, theirs):
+    if mine is None or theirs is None:
+        return mine is theirs
+    return abs(mine - theirs) <= 0.1 + 0.1 * abs(theirs)
+
+
+def logprob_differences(name, mine, theirs):
+    if len(mine) != len(theirs):
+        yield f"{name}: {len(mine)} log-probabilities here, {len(theirs)} there"
+        return
+    for i, ((token, value, top), (other_token, other_value, other_top)) in enumerate(zip(mine, theirs)):
+        if token != other_token:
+            yield f"{name}: token {i} of the log-probabilities is another"
+            return
+        if len(top or {}) != len(other_top or {}):
+            yield f"{name}: {len(top or {})} likeliest tokens here, {len(other_top or {})} there"
+            return
+        pairs = [(value, other_value)] + [(top[one], other_top[one]) for one in set(top or {}) & set(other_top or {})]
+        for one, other in pairs:
+            if not is_close(one, other):
+                yield f"{name}: a log-probability is another"
+                return
+
+
+class Comparison:
+    def __init__(self, ours, other):
+        self.ours, self.other = ours, other
+        self.num_near_ties = self.num_same_texts = 0
+
+    def is_near_tie(self, request):
+        """Whether the first token that differs was as likely as the other server's, nearly. Two tokens may have one text."""
+        body = {k: v for k, v in request.body.items() if k not in ("stream", "stream_options", "echo", "logprobs", "top_logprobs")}
+        body["return_tokens_as_token_ids"] = True
+        body.update({"logprobs": True, "top_logprobs": 20} if request.route == "chat" else {"logprobs": 20})
+        answers = [send(url, request, body) for url in (self.ours, self.other)]
+        if any(answer.status != 200 for answer in answers):
+            return False
+        mine, theirs = (choices_of(answer) for answer in answers)
+        for index, choice in mine.items():
+            for one, other in zip(choice["logprobs"], theirs.get(index, {"logprobs": []})["logprobs"]):
+                if one[0] != other[0]:
+                    return other[0] in one[2] and abs(one[1] - one[2][other[0]]) < NEAR_TIE
+        return False
+
+    def compare(self, request):
+        """The signatures of the differences between two answers."""
+        mine, theirs = send(self.ours, request), send(self.other, request)
+        if mine.status != theirs.status:
+            return [f"{request.name}: status {mine.status} here, {theirs.status} there"]
+        found = []
+        if mine.type.split(";")[0] != theirs.type.split(";")[0]:
+            found.append(f"{request.name}: content type {mine.type or 'absent'} here, {theirs.type or 'absent'} there")
+        if mine.status >= 400:
+            return found + list(error_differences(request, mine, theirs))
+        if request.path in ("/openapi.json", "/metrics"):
+            return found
+        if mine.is_stream and theirs.is_stream:
+            found += self.compare_streams(request, mine, theirs)
+        elif mine.json is not None and theirs.json is not None:
+            found += shape_differences(f"{request.route or request.path} answer", mine.json, theirs.json)
+        elif bool(mine.body) != bool(theirs.body):
+            found.append(f"{request.name}: body of {len(mine.body)} bytes here, {len(theirs.body)} there")
+        if request.route in ("completions", "chat"):
+            found += self.compare_choices(request, mine, theirs)
+        else:
+            found += value_differences(request.name, mine.json, theirs.json)
+        return found
+
+    def compare_choices(self, request, mine, theirs):
+        found = []
+        ours, other = choices_of(mine), choices_of(theirs)
+        if sorted(ours) != sorted(other):
+            return [f"{request.name}: choices {sorted(ours)} here, {sorted(other)} there"]
+        if not request.is_greedy():
+            return found
+        same = [ours[i]["text"] == other[i]["text"] and ours[i]["calls"] == other[i]["calls"] for i in ours]
+        same_ids = [ours[i]["token_ids"] == other[i]["token_ids"] or not ours[i]["token_ids"] or not other[i]["token_ids"] for i in ours]
+        if not all(same + same_ids) and self.is_near_tie(request):
+            self.num_near_ties += 1
+            return found
+        if not all(same):
+            i = same.index(False)
+            return [f"{request.name}: text {ours[i]['text']!r} {ours[i]['calls'] or ''} here, {other[i]['text']!r} {other[i]['calls'] or ''} there"]
+        self.num_same_texts += 1
+        for i, choice in ours.items():
+            for name in ("role", "finish_reason", "stop_reason", "token_ids"):
+                if choice[name] != other[i][name]:
+                    found.append(f"{request.name}: {name} {choice[name]} here, {other[i][name]} there")
+            found += logprob_differences(request.name, choice["logprobs"], other[i]["logprobs"])
+        if usage_of(mine) != usage_of(theirs):
+            found.append(f"{request.name}: usage {usage_of(mine)} here, {usage_of(theirs)} there")
+        for name in ("prompt_token_ids", "prompt_logprobs"):
+            for one, two in zip(places_of(mine, name), places_of(theirs, name)):
+                if name == "prompt_token_ids" and one != two:
+                    found.append(f"{request.name}: {name} {one} here, {two} there")
+                if name == "prompt_logprobs" and not same_prompt_logprobs(one, two):
+                    found.append(f"{request.name}: {name} differ")
+        return found
+
+    def compare_streams(self, request, mine, theirs):
+        ours, other = framing_of(mine), framing_of(theirs)
+        for name in ours:
+            if ours[name] != other[name]:
+                yield f"{request.route} stream: {name}: {ours[name]} here, {other[name]} there"
+        yield from shape_differences(f"{request.route} stream", mine.bodies(), theirs.bodies())
+
+
+def same_prompt_logprobs(mine, theirs):
+    if len(mine) != len(theirs):
+        return False
+    for one, other in zip(mine, theirs):
+        if one is None or other is None:
+            if one is not other:
+                return False
+        elif len(one) != len(other) or not all(is_close(one[key]["logprob"], other[key]["logprob"]) for key in set(one) & set(other)):
+            return False
+    return True
+
+
+def value_differences(name, mine, theirs, path=""):
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        for key in sorted(set(mine) & set(theirs) - VOLATILE):
+            yield from value_differences(name, mine[key], theirs[key], f"{path}.{key}" if path else key)
+    elif kind_of(mine) == kind_of(theirs) and kind_of(mine) in ("text", "number", "boolean") and mine != theirs:
+        yield f"{name}: {path} {mine!r} here, {theirs!r} there"
+    elif isinstance(mine, list) and isinstance(theirs, list):
+        if all(isinstance(one, dict) for one in mine + theirs):
+            for one, other in zip(mine, theirs):
+                yield from value_differences(name, one, other, path + "[]")
+        elif mine != theirs:
+            yield f"{name}: {path} {mine} here, {theirs} there"
+
+
+class Explanations:
+    def __init__(self, table):
+        with open(DOCUMENT, encoding="utf-8") as file:
+            document = " ".join(file.read().split())
+        self.table = [(re.compile(pattern + r"$"), words) for pattern, words in table]
+        self.missing = sorted({words for _, words in table if " ".join(words.split()) not in document})
+        self.used = collections.Counter()
+
+    def find(self, signature):
+        for pattern, words in self.table:
+            if pattern.match(signature):
+                self.used[pattern.pattern] += 1
+                return words
+        return None
+
+    def stale(self):
+        return [pattern.pattern[:-1] for pattern, _ in self.table if pattern.pattern not in self.used]
+
+
+def report(differences, explanations):
+    """Prints the groups; how many have no explanation."""
+    groups = collections.defaultdict(list)
+    for name, signature in differences:
+        groups[signature].append(name)
+    unexplained = []
+    for signature, names in sorted(groups.items()):
+        words = explanations.find(signature)
+        if words is None:
+            unexplained.append(signature)
+        print(f"{'explained' if words else 'UNEXPLAINED'} ({len(names)}) {signature}" + (f"  <- {words}" if words else f"  e.g. {names[0]}"))
+    for words in explanations.missing:
+        print(f"NOT IN docs/serving.md: {words}")
+    return groups, unexplained
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("url")
+    parser.add_argument("other_url")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--num-requests", type=int, default=150, help="at least so many; each value of the table is used in any case")
+    parser.add_argument("--only", help="a regular expression that the names of requests must hold")
+    parser.add_argument("--json", help="write requests, differences and figures to this file")
+    parser.add_argument("--metrics", action="store_true", help="compare the two pages of metrics, too")
+    parser.add_argument("--no-explanations", action="store_true", help="no difference is expected")
+    options = parser.parse_args()
+    requests = requests_of(options.seed, options.num_requests)
+    uses = uses_of_fields(requests)
+    rare = [f"{route} {field}" for (route, field), count in uses.items() if count < MIN_USES]
+    print(f"{len(requests)} requests, {len(uses)} fields of {len({route for route, _ in uses})} routes, each in at least {min(uses.values())}")
+    if rare:
+        sys.exit(f"fields in fewer than {MIN_USES} requests: {', '.join(rare)}")
+    if options.only:
+        requests = [request for request in requests if re.search(options.only, request.name)]
+    comparison = Comparison(options.url, options.other_url)
+    differences = [(request.name, signature) for request in requests for signature in comparison.compare(request)]
+    table = [] if options.no_explanations else EXPLANATIONS + (METRIC_EXPLANATIONS if options.metrics else [])
+    if options.metrics:
+        differences += [("metrics", signature) for signature in compare_metrics(options.url, options.other_url)]
+    explanations = Explanations(table)
+    groups, unexplained = report(differences, explanations)
+    stale = [] if options.only else explanations.stale()
+    for pattern in stale:
+        print(f"NEEDED BY NOTHING: {pattern}")
+    print(f"{len(requests)} requests: {comparison.num_same_texts} greedy answers with equal texts, {comparison.num_near_ties} near ties; "
+          f"{len(groups)} different differences in {len({name for name, _ in differences})} requests, {len(groups) - len(unexplained)} explained, "
+          f"{len(unexplained)} not; {len(stale)} explanations needed by nothing")
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"seed": options.seed, "num_requests": len(requests), "num_same_texts": comparison.num_same_texts,
+                       "num_near_ties": comparison.num_near_ties, "unexplained": unexplained, "stale": stale,
+                       "differences": {signature: {"requests": names, "explanation": explanations.find(signature)} for signature,
+                                       names in groups.items()}},
+                      file, indent=1, ensure_ascii=False)
+    return 1 if unexplained or explanations.missing or stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
