@@ -16,6 +16,7 @@ import random
 import resource
 import socket
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -528,7 +529,47 @@ def repeats(binary, scale):
     return {"repeats": i, "answers": len(answers), "preemptions": preemptions}
 
 
-ATTACKS = {f.__name__: f for f in (malformed, slow_clients, many_connections, disconnects, overload, greedy_client, sigterms, repeats, soak)}
+def polling(binary, scale):
+    """Probes and a scraper 50 times a second beside a running generation of the 0.3B shape do not slow it."""
+    rounds = max(int(10 * scale), 2)
+
+    def poll(server, stop):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        due = time.monotonic()
+        while not stop.is_set():
+            for path in ("/health", "/metrics"):
+                connection.request("GET", path)
+                connection.getresponse().read()
+            due += 0.02
+            time.sleep(max(0, due - time.monotonic()))
+            polls.append(path)
+
+    def median_ms(server):
+        command = [binary, "bench", "serve", "--url", f"http://127.0.0.1:{server.port}", "--num-prompts", "1", "--num-warmups", "0", "--max-concurrency", "1",
+                   "--input-len", "16", "--output-len", "128", "--vocab-size", "103424", "--extra-body", '{"return_token_ids": true}', "--json", "-"]
+        return json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)["itl"]["median_s"] * 1e3
+
+    times, polls = {False: [], True: []}, []
+    with Server(binary, "--load-format", "dummy", "--model", "0.3b", "--max-model-len", "512") as server:
+        median_ms(server)
+        for i in range(2 * rounds):
+            polled = i % 2 == (i // 2) % 2  # without, with, with, without, ...
+            stop = threading.Event()
+            poller = threading.Thread(target=poll, args=(server, stop))
+            if polled:
+                poller.start()
+            times[polled].append(median_ms(server))
+            stop.set()
+            if polled:
+                poller.join()
+    without, with_ = (statistics.median(times[polled]) for polled in (False, True))
+    figures = {"rounds": rounds, "polls": len(polls), "itl_p50_ms": round(without, 3), "polled_ms": round(with_, 3), "ratio": round(with_ / without, 4)}
+    require(len(polls) > rounds, f"hardly polled: {figures}")
+    require(scale < 1 or with_ < 1.03 * without, f"polling: {figures}")
+    return figures
+
+
+ATTACKS = {f.__name__: f for f in (malformed, slow_clients, many_connections, disconnects, overload, greedy_client, sigterms, repeats, soak, polling)}
 
 
 def main():
