@@ -53,6 +53,18 @@ bool has_bare_line_feed(std::string_view bytes, char before) {
   return false;
 }
 
+/// What the parser waits behind although nothing is missing: an extension of a chunk whose quotes
+/// do not end in its line. It would wait for as long as bytes come, and count the chunk's size
+/// against the limit of the body anew with each of them.
+bool is_stuck_in_chunk(std::string_view pending) {
+  if (pending.starts_with("\r\n")) pending.remove_prefix(2);  // the end of the chunk before
+  const size_t line_end = pending.find("\r\n");
+  if (line_end == std::string_view::npos) return false;
+  const std::string_view digits = pending.substr(pending.find_first_not_of('0'));
+  const bool is_last = digits.empty() || std::isxdigit(static_cast<unsigned char>(digits[0])) == 0;
+  return !is_last || pending.find("\r\n\r\n") != std::string_view::npos;  // trailers may follow
+}
+
 }  // namespace
 
 struct RequestReader::Parser {
@@ -138,7 +150,7 @@ size_t RequestReader::feed(std::string_view bytes, std::optional<HttpProblem>& p
     return skipped + bytes.size() - left;
   }
   parser.pending.erase(0, used);
-  if (parser.pending.size() > limits_.max_header_bytes) {
+  if (parser.pending.size() > limits_.max_header_bytes || is_stuck_in_chunk(parser.pending)) {
     problem = HttpProblem{400, "HTTP: a chunk of the body cannot be read"};
   }
   return skipped + bytes.size();

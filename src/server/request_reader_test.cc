@@ -56,6 +56,22 @@ TEST(RequestReader, ReadsChunks) {
   }
 }
 
+// The parser would wait for the end of the quotes, whatever comes, and take the chunk's size off
+// the limit of the body with each piece.
+TEST(RequestReader, ExtensionsOfChunksEndInTheirLine) {
+  const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const char* chunks : {"60;x=\"m\r\nabc", "1;a=b\r\nz\r\n2;x=\"\r\n", "0;x=\"m\r\n\r\n",
+                             "2;x=\"\r\nab\r\n0\r\n\r\nGET / HTTP/1.1\r\nX: \"\r\n\r\n"}) {
+    const std::string bytes = head + chunks;
+    for (size_t piece = 1; piece <= bytes.size(); ++piece) {
+      const Outcome outcome = read(bytes, piece);
+      ASSERT_TRUE(outcome.problem) << chunks << " in pieces of " << piece;
+      EXPECT_EQ(outcome.problem->status, 400) << chunks << " in pieces of " << piece;
+    }
+  }
+  EXPECT_EQ(status_of(head + "1;x=\"y\"\r\na\r\n0;z=\"\"\r\nT: \"\r\n\r\n"), 0);
+}
+
 TEST(RequestReader, KeepsWithinItsLimits) {
   HttpLimits limits;
   limits.max_body_bytes = 3;
