@@ -4,6 +4,7 @@
 /// a stack of frames (matcher.h).
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ struct ObjectShape {
   friend bool operator==(const ObjectShape&, const ObjectShape&) = default;
 };
 
+class ArrayEndings;
+
 struct ArrayShape {
   static constexpr size_t kMaxCounters = 3;
   /// "So many elements that …", from an index on.
@@ -52,6 +55,7 @@ struct ArrayShape {
   /// further elements.
   std::vector<std::vector<NodeId>> elements;
   uint32_t min_elements = 0, max_elements = kUnbounded;
+  std::shared_ptr<const ArrayEndings> endings;  ///< if there are counters
   friend bool operator==(const ArrayShape&, const ArrayShape&) = default;
 };
 

@@ -1,9 +1,12 @@
 #include "grammar/matcher.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
+#include <span>
 
 #include "base/utf8.h"
+#include "grammar/array_endings.h"
 #include "grammar/json_characters.h"
 
 namespace ernie {
@@ -298,20 +301,15 @@ void Matcher::begin_element(const Stack& stack, MatchState& next, const uint8_t*
     Frame after = frame;
     after.state = kAfterElement;
     ++after.count;
-    bool fits = true;
-    uint64_t num_open = 0;
+    std::array<uint32_t, ArrayShape::kMaxCounters> counts{};
     for (size_t c = 0; c < shape.counters.size(); ++c) {
-      uint64_t count = counted(frame.bits, c);
-      if (set >> c & 1) {
-        fits = fits && count < shape.counters[c].max;
-        if (count < kMaxCount) {
-          ++count;
-          after.bits += uint64_t{1} << kCounterBits * c;
-        }
-      }
-      num_open = std::max(num_open, std::max<uint64_t>(shape.counters[c].min, count) - count);
+      counts[c] = static_cast<uint32_t>(counted(frame.bits, c));
+      if ((set >> c & 1) == 0) continue;
+      ++counts[c];
+      if (counts[c] <= kMaxCount) after.bits += uint64_t{1} << kCounterBits * c;
     }
-    if (!fits || num_open > shape.max_elements - after.count) continue;
+    const auto in_use = std::span(counts).first(shape.counters.size());
+    if (shape.endings && !shape.endings->can_end(after.count, in_use)) continue;
     const Stack array = push(std::move(after), stack->below);
     if (first_byte != nullptr) {
       begin_value(nodes[set], array, *first_byte, next);

@@ -76,7 +76,7 @@ struct MatchState {
 };
 
 /// Reads outputs of a grammar byte by byte. One thread. Every stack that it keeps can be brought to
-/// an end, but for sets of rules that contradict each other across members or elements.
+/// an end, but for sets of rules that contradict each other across the members of an object.
 class Matcher {
  public:
   static constexpr size_t kMaxStacks = 256;

@@ -1,6 +1,10 @@
 #include <algorithm>
+#include <array>
 #include <map>
+#include <optional>
+#include <span>
 
+#include "grammar/array_endings.h"
 #include "grammar/compiled_grammar.h"
 #include "grammar/json_automata.h"
 #include "grammar/schema_shapes.h"
@@ -25,12 +29,15 @@ class SchemaCompiler {
     return std::any_of(nodes.begin(), nodes.end(), [this](NodeId n) { return is_live(n); });
   }
   uint32_t possible_elements(const ArrayShape& shape) const;
-  bool can_be(const ArrayShape& shape) const;
+  std::optional<ArrayEndings> endings_of(const ArrayShape& shape);
+  bool can_be(const ArrayShape& shape);
+  bool can_have_witnesses(const ObjectShape& shape) const;
   bool can_be(const ObjectShape& shape) const;
-  bool can_be(const ValueNode& node) const;
+  bool can_be(const ValueNode& node);
   void find_live();
   bool prune();
   void prune(ArrayShape& shape) const;
+  Result<void> find_endings();
   void prune(ObjectShape& shape) const;
 
   SchemaDocument document_;
@@ -72,27 +79,49 @@ uint32_t SchemaCompiler::possible_elements(const ArrayShape& shape) const {
   return shape.max_elements;
 }
 
-bool SchemaCompiler::can_be(const ArrayShape& shape) const {
-  const uint32_t num_possible = possible_elements(shape);
-  if (shape.min_elements > num_possible) return false;
-  for (size_t c = 0; c < shape.counters.size(); ++c) {
-    const auto counts = [&](const std::vector<NodeId>& row) {
-      for (uint32_t set = 0; set < row.size(); ++set) {
-        if ((set >> c & 1) != 0 && is_live(row[set])) return true;
+bool SchemaCompiler::can_be(const ArrayShape& shape) {
+  if (shape.min_elements > possible_elements(shape)) return false;
+  if (shape.counters.empty()) return true;
+  const std::optional<ArrayEndings> endings = endings_of(shape);
+  constexpr std::array<uint32_t, ArrayShape::kMaxCounters> kNone = {};
+  return endings && endings->can_end(0, std::span(kNone).first(shape.counters.size()));
+}
+
+/// Nothing when that is too much work.
+std::optional<ArrayEndings> SchemaCompiler::endings_of(const ArrayShape& shape) {
+  if (!budget_.spend(ArrayEndings::work(shape))) return std::nullopt;
+  return ArrayEndings(shape, [this](NodeId node) { return is_live(node); });
+}
+
+/// Whether the required members and those for which there is room can be all witnesses. Bit s of a
+/// number stands for the set s of them.
+bool SchemaCompiler::can_have_witnesses(const ObjectShape& shape) const {
+  const auto sets_of = [this](const ObjectShape::KeyClass& key_class) {
+    uint32_t sets = 0;
+    for (uint32_t set = 0; set < key_class.values.size(); ++set) {
+      if (is_live(key_class.values[set])) sets |= 1u << set;
+    }
+    return sets;
+  };
+  uint32_t seen = 1;  // what the members so far can have been
+  const auto add_member = [&](uint32_t sets) {
+    uint32_t after = 0;
+    for (uint32_t i = 0; i < 32; ++i) {
+      for (uint32_t set = 0; set < 32 && (seen >> i & 1) != 0; ++set) {
+        if ((sets >> set & 1) != 0) after |= 1u << (i | set);
       }
-      return false;
-    };
-    const size_t num_rows = shape.elements.size();
-    uint64_t num_counting = 0;
-    for (size_t i = 0; i + 1 < num_rows && i < num_possible; ++i) {
-      num_counting += counts(shape.elements[i]);
     }
-    if (num_possible >= num_rows && counts(shape.elements.back())) {
-      num_counting += num_possible - (num_rows - 1);
-    }
-    if (num_counting < shape.counters[c].min) return false;
+    seen = after;
+  };
+  for (const std::string& name : shape.required) {
+    const uint32_t state = shape.keys->state_after(decode_utf8(name));
+    add_member(sets_of(shape.classes[shape.keys->mark(state)]));
   }
-  return true;
+  uint32_t any = 1;
+  for (const ObjectShape::KeyClass& key_class : shape.classes) any |= sets_of(key_class);
+  const size_t num_free = shape.max_members - shape.required.size();
+  for (size_t i = 0; i < std::min<size_t>(num_free, shape.num_witnesses); ++i) add_member(any);
+  return (seen >> ((1u << shape.num_witnesses) - 1) & 1) != 0;
 }
 
 bool SchemaCompiler::can_be(const ObjectShape& shape) const {
@@ -101,22 +130,12 @@ bool SchemaCompiler::can_be(const ObjectShape& shape) const {
     if (state == Dfa::kDead || !shape.keys->accepts(state)) return false;
     if (!has_live(shape.classes[shape.keys->mark(state)].values)) return false;
   }
-  for (uint32_t w = 0; w < shape.num_witnesses; ++w) {
-    const bool has_witness = std::any_of(shape.classes.begin(), shape.classes.end(),
-                                         [&](const ObjectShape::KeyClass& c) {
-                                           for (uint32_t set = 0; set < c.values.size(); ++set) {
-                                             if ((set >> w & 1) != 0 && is_live(c.values[set]))
-                                               return true;
-                                           }
-                                           return false;
-                                         });
-    if (!has_witness) return false;
-  }
+  if (!can_have_witnesses(shape)) return false;
   const uint32_t start = shape.keys->start();
   return (start == Dfa::kDead ? 0 : shape.keys->num_texts(start)) >= shape.min_members;
 }
 
-bool SchemaCompiler::can_be(const ValueNode& node) const {
+bool SchemaCompiler::can_be(const ValueNode& node) {
   const auto possible = [this](const auto& shape) { return can_be(shape); };
   return !node.literals.empty() || !node.numbers.empty() || !node.strings.empty() ||
          std::any_of(node.arrays.begin(), node.arrays.end(), possible) ||
@@ -173,6 +192,18 @@ bool SchemaCompiler::prune() {
   return removed;
 }
 
+Result<void> SchemaCompiler::find_endings() {
+  for (ValueNode& node : nodes_) {
+    for (ArrayShape& shape : node.arrays) {
+      if (shape.counters.empty()) continue;
+      std::optional<ArrayEndings> endings = endings_of(shape);
+      if (!endings) return too_complex("$");
+      shape.endings = std::make_shared<const ArrayEndings>(std::move(*endings));
+    }
+  }
+  return {};
+}
+
 Result<GrammarPtr> SchemaCompiler::run() {
   ERNIE_TRY_VOID(document_.read(budget_.limits().max_depth));
   const NodeId root = node_of({formula_.schema_literal(document_.root(), "$")});
@@ -186,6 +217,7 @@ Result<GrammarPtr> SchemaCompiler::run() {
   if (!is_live(root)) {
     return make_error(ErrorCode::kInvalidArgument, "$: there is no value of this schema");
   }
+  ERNIE_TRY_VOID(find_endings());
   auto grammar = std::make_shared<Grammar>();
   grammar->kind = Grammar::Kind::kValue;
   grammar->nodes = std::move(nodes_);

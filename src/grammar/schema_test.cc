@@ -53,6 +53,18 @@ TEST(Schema, MasksAreExact) {
       R"({"o":"t","kind":"other"})");
 }
 
+TEST(Schema, MembersThatMustBreakARuleNeedRoom) {
+  constexpr std::string_view kNoC =
+      R"("not":{"patternProperties":{"c":{"const":1}}},"type":"object")";
+  EXPECT_NE(refusal(fmt::format(R"({{{},"maxProperties":0}})", kNoC)).find("no value"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal(fmt::format(R"({{{},"maxProperties":1,"required":["a"]}})", kNoC)).find("no value"),
+      std::string::npos);
+  expect_texts(fmt::format(R"({{{},"maxProperties":1,"required":["c"]}})", kNoC), {R"({"c":2})"},
+               {R"({"c":1})"});
+}
+
 TEST(Schema, NumbersKeepTheirBounds) {
   expect_texts(R"({"type":"integer","minimum":-3,"exclusiveMaximum":12})",
                {"-3", "0", "-0", "11", "11.0", "-1"},
