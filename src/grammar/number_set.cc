@@ -110,7 +110,14 @@ bool NumberSet::is_integers() const {
          (!step_ || compare(*step_, {1, 0}) == 0);
 }
 
-bool NumberSet::has_integers_only() const { return step_ && is_multiple(*step_, {1, 0}); }
+/// At least 1; nothing where any number of digits can make a number of the set.
+std::optional<size_t> NumberSet::most_fraction_digits() const {
+  const bool is_one_value = low_ && high_ && compare(low_->value, high_->value) == 0;
+  if (!is_one_value && !step_) return std::nullopt;
+  Decimal unit = is_one_value ? low_->value : *step_;
+  for (; unit.exponent < -1 && unit.mantissa % 10 == 0; ++unit.exponent) unit.mantissa /= 10;
+  return static_cast<size_t>(std::max(1, -unit.exponent));
+}
 
 bool NumberSet::is_empty() const { return !meets({}); }
 
@@ -235,7 +242,7 @@ bool NumberSet::can_begin_plain(const Form& form) const {
   if (form.whole.empty()) return meets_magnitude(form.is_negative, {0, 0}, std::nullopt);
   const Decimal low = form.mantissa();
   if (form.has_point || form.whole == "0") {
-    if (form.fraction.size() > 1 && has_integers_only()) return false;
+    if (form.fraction.size() > most_fraction_digits().value_or(kMaxText)) return false;
     return meets_magnitude(form.is_negative, low, Decimal{low.mantissa + 1, low.exponent});
   }
   for (int k = 0; k <= kLargestExponent; ++k) {
@@ -291,7 +298,7 @@ std::optional<Decimal> NumberSet::value_of(const Form& form) const {
                               : exponent <= kLargestSmallExponent && exponent >= kLeastExponent;
     if (!is_usual) return std::nullopt;
     value.exponent += exponent;
-  } else if (form.fraction.size() > 1 && has_integers_only()) {
+  } else if (form.fraction.size() > most_fraction_digits().value_or(kMaxText)) {
     return std::nullopt;
   }
   return form.is_negative ? negated(value) : value;

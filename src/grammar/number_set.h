@@ -20,7 +20,8 @@ int compare(const Decimal& a, const Decimal& b);
 
 /// Which numbers a JSON text may be: what a schema's keywords leave. The texts are those that
 /// programs write: plain decimals, and one digit before the point with an exponent of at least 16
-/// or at most -5. A text of an integer has at most ".0" behind it.
+/// or at most -5. Behind the point stand no more digits than a number of the set can need, so a
+/// text of an integer has at most ".0" behind it and no text ends in ever more zeros.
 class NumberSet {
  public:
   void at_least(const Decimal& bound, bool is_open);
@@ -60,7 +61,7 @@ class NumberSet {
   bool can_begin_exponent(const Form& form) const;
   bool meets_exponent(const Form& form, int exponent) const;
   std::optional<Decimal> value_of(const Form& form) const;
-  bool has_integers_only() const;
+  std::optional<size_t> most_fraction_digits() const;
 
   std::optional<Bound> low_, high_;
   std::optional<Decimal> step_;  ///< all numbers are multiples of it
