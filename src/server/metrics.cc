@@ -5,14 +5,13 @@
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
 
 #include <algorithm>
 #include <map>
 #include <mutex>
-#include <sstream>
 #include <unordered_map>
 
+#include "server/metrics_text.h"
 #include "server/process_metrics.h"
 
 namespace ernie {
@@ -294,9 +293,7 @@ std::string Metrics::text(const EngineLoop* loop) {
   const std::lock_guard lock(s.scrape_mutex);
   s.process.update();
   if (s.has_families && loop != nullptr) s.update_gauges(loop->status());
-  std::ostringstream out;
-  prometheus::TextSerializer().Serialize(out, s.registry.Collect());
-  return out.str();
+  return metrics_text(s.registry.Collect());
 }
 
 }  // namespace ernie
