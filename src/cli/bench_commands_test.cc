@@ -75,7 +75,7 @@ TEST(BenchOps, WhatCannotBeMeasuredIsNamed) {
   expect_refused(ops({"--op", "add", "--compare", other}), "ernie bench ops: " + other + ": ");
   expect_refused(ops({"--op", "add", "--device", "abacus"}), "ernie bench ops: ");
   expect_refused(ops({"--op", "add", "--json", folder.file("no/a.json")}),
-                 "--json: " + folder.file("no") + ": no such directory");
+                 "ernie bench ops: --json: " + folder.file("no") + ": no such directory");
 }
 
 TEST(BenchLatency, MarkdownInTheLanguageThatIsAskedFor) {

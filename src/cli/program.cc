@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/serve_arguments.h"
+#include "cli/usage_error.h"
 
 namespace ernie {
 namespace {
@@ -91,7 +92,10 @@ int parse_and_run(int argc, const char* const* argv, const EngineLoader& loader,
   try {
     app.parse(*std::move(arguments));
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kCouldNotRun;
+    if (error.get_exit_code() == 0) return app.exit(error);  // what was asked for is its help
+    const CLI::App& at = called(app);
+    const std::string problem = visible_text(usage_problem(error, at, app));
+    return report_failure(command_name(at), problem.c_str());
   }
   name = command_name(called(app));
   const Result<int> code = command();
