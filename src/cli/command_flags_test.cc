@@ -161,6 +161,7 @@ TEST(CommandFlags, FlagsThatContradictEachOtherAreRefused) {
   const Arguments run{"run", "--prompt", "x"};
   expect_told(joined(run, {"--prompt-file", "y"}), "--prompt excludes --prompt-file");
   expect_told(joined(run, {"--token-ids"}), "--token-ids requires --prompt-file");
+  expect_told(joined(run, {"--system", "Be brief."}), "--system requires --chat");
   EXPECT_EQ(refusal_of(joined(run, {"--quiet", "--receipts"})),
             "ernie run: --receipts: needs --output FILE, where the prompt's result line goes\n");
   EXPECT_EQ(refusal_of(joined(run, {"--quiet", "--output", "y"})),

@@ -39,8 +39,9 @@ void add_prompt_flags(CLI::App& app, RunFlags& flags) {
       "--receipts", flags.receipts,
       "Results hold what `ernie verify receipt` needs to recompute them, in `ernie_receipt`; "
       "the model's digests go to OUTPUT.model.json. One prompt needs --output");
-  app.add_flag("--chat", job.chat, "The prompt is a user's turn in the model's chat template");
-  app.add_option("--system", job.system, "With --chat: the system message");
+  auto* chat =
+      app.add_flag("--chat", job.chat, "The prompt is a user's turn in the model's chat template");
+  app.add_option("--system", job.system, "With --chat: the system message")->needs(chat);
   app.add_flag("--no-echo", flags.no_echo, "Print the continuation without the prompt");
   app.add_flag("--token-ids", job.token_ids, "Results hold the output's token ids")->needs(file);
 }
