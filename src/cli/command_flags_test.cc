@@ -216,33 +216,46 @@ TEST(CommandFlags, HelpAndVersionAreNoFailures) {
   EXPECT_EQ(version.err + help.err + of_command.err, "");
 }
 
-/// The first line of the log, which has the value of every flag.
-std::string flags_line(const Arguments& flags) {
-  const ProgramRun run = run_captured(joined({"run"}, flags), RecordingLoader());
-  return run.err.substr(0, run.err.find('\n'));
+/// A line of the log: the first has the flags that were given, the second at level debug the
+/// others.
+std::string log_line(const Arguments& flags, int line) {
+  std::string log = run_captured(joined({"run"}, flags), RecordingLoader()).err;
+  for (; line > 0; --line) log.erase(0, log.find('\n') + 1);
+  return log.substr(0, log.find('\n'));
 }
 
-TEST(CommandFlags, TheLogBeginsWithTheValueOfEveryFlag) {
-  const std::string line =
-      flags_line({"--prompt", "a b", "--stop", "x", "--stop", "y", "--no-echo", "--seed", "7"});
-  for (const char* text :
-       {"ernie run ", " --prompt=\"a b\"", " --stop=x,y", " --no-echo=true", " --ignore-eos=false",
-        " --seed=7", " --max-tokens=128", " --device=cpu", " --tokenizer=\"\""}) {
-    EXPECT_NE(line.find(text), std::string::npos) << text << " in " << line;
-  }
-  EXPECT_EQ(line.find("--help"), std::string::npos);
+std::string flags_line(const Arguments& flags) { return log_line(flags, 0); }
+
+TEST(CommandFlags, TheLogBeginsWithTheFlagsThatWereGiven) {
+  const Arguments flags = {"--prompt", "a b",       "--stop", "x", "--stop",
+                           "y",        "--no-echo", "--seed", "7"};
+  const std::string line = flags_line(flags);
+  EXPECT_NE(line.find(R"(ernie run --prompt="a b" --no-echo=true --stop=x,y --seed=7)"),
+            std::string::npos)
+      << line;
+  EXPECT_EQ(line.find("--max-tokens"), std::string::npos) << line;
   EXPECT_EQ(flags_line({"--prompt", "x", "--log-level", "warn"}), "ernie run: opened");
 }
 
+TEST(CommandFlags, AtLevelDebugTheLogHasAllFlags) {
+  const Arguments flags = {"--prompt", "a b", "--log-level", "debug"};
+  const std::string line = log_line(flags, 1);
+  for (const char* text :
+       {" --ignore-eos=false", " --max-tokens=128", " --device=cpu", " --tokenizer=\"\""}) {
+    EXPECT_NE(line.find(text), std::string::npos) << text << " in " << line;
+  }
+  EXPECT_EQ((flags_line(flags) + line).find("--help"), std::string::npos);
+}
+
 TEST(CommandFlags, LongValuesAreCutInTheLogBetweenCharacters) {
-  EXPECT_NE(flags_line({"--prompt", std::string(61, 'p')}).find("=" + std::string(60, 'p') + "… "),
+  EXPECT_NE(flags_line({"--prompt", std::string(61, 'p')}).find("=" + std::string(60, 'p') + "…"),
             std::string::npos);
   // Sixty bytes end in the middle of the twentieth character.
   std::string chinese = "p";
   for (int i = 0; i < 30; ++i) chinese += "你";
   const std::string line = flags_line({"--prompt", chinese});
   EXPECT_TRUE(is_utf8(line)) << line;
-  EXPECT_NE(line.find("你… "), std::string::npos) << line;
+  EXPECT_NE(line.find("你…"), std::string::npos) << line;
 }
 
 }  // namespace

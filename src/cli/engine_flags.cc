@@ -101,15 +101,17 @@ void start_log(const CLI::App& app, const EngineFlags& flags) {
   logger->set_pattern("%H:%M:%S.%e %^%l%$ %v");
   logger->set_level(spdlog::level::from_str(flags.quiet ? "error" : flags.log_level));
   spdlog::set_default_logger(std::move(logger));
-  std::string line;
+  std::string given, others;
   for (const CLI::Option* option : app.get_options()) {
     const std::string name = option->get_name();
     if (name == "--help") continue;
     // A secret is no news for a log.
     const bool is_secret = name == "--api-key" && option->count() > 0;
-    line += fmt::format(" {}={}", name, is_secret ? "***" : shown_value(*option));
+    (option->count() > 0 ? given : others) +=
+        fmt::format(" {}={}", name, is_secret ? "***" : shown_value(*option));
   }
-  spdlog::info("{}{}", command_name(app), line);
+  spdlog::info("{}{}", command_name(app), given);
+  spdlog::debug("by default:{}", others);
 }
 
 }  // namespace ernie

@@ -22,8 +22,8 @@ void add_model_flags(CLI::App& app, EngineFlags& flags);
 /// All of them.
 void add_engine_flags(CLI::App& app, EngineFlags& flags);
 
-/// Sends the log to standard error at the level the flags ask for, beginning with the value of
-/// every flag of `app`.
+/// Sends the log to standard error at the level the flags ask for, beginning with the flags of
+/// `app` that were given and, at level debug, the values of all others.
 void start_log(const CLI::App& app, const EngineFlags& flags);
 
 }  // namespace ernie
