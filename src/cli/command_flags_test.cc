@@ -247,6 +247,15 @@ TEST(CommandFlags, AtLevelDebugTheLogHasAllFlags) {
   EXPECT_EQ((flags_line(flags) + line).find("--help"), std::string::npos);
 }
 
+TEST(CommandFlags, TheFrequentOnesAreShort) {
+  const Arguments flags = {"-p", "a", "-n", "5", "-t", "2", "-m", "none", "-o", "x"};
+  const std::string line = flags_line(flags);
+  for (const char* text :
+       {" --prompt=a", " --max-tokens=5", " --threads=2", " --model=none", " --output=x"}) {
+    EXPECT_NE(line.find(text), std::string::npos) << text << " in " << line;
+  }
+}
+
 TEST(CommandFlags, LongValuesAreCutInTheLogBetweenCharacters) {
   EXPECT_NE(flags_line({"--prompt", std::string(61, 'p')}).find("=" + std::string(60, 'p') + "…"),
             std::string::npos);

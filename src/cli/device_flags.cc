@@ -32,7 +32,7 @@ void add_device_flags(CLI::App& app, DeviceSettings& settings, uint64_t& seed, b
       ->check(CLI::IsMember(texts.dtypes))
       ->capture_default_str();
   app.add_option("--isa", settings.isa, texts.isa);
-  app.add_option("--threads", settings.threads, texts.threads)
+  app.add_option("-t,--threads", settings.threads, texts.threads)
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
   add_seed_flag(app, seed, "Random seed");

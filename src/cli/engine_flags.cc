@@ -71,7 +71,7 @@ void add_scheduling_flags(CLI::App& app, EngineOptions& engine) {
 
 void add_model_flags(CLI::App& app, EngineFlags& flags) {
   const FlagGroup group(app, "Model and device");
-  app.add_option("--model", flags.model,
+  app.add_option("-m,--model", flags.model,
                  "Model directory; with --load-format dummy also a config.json or a preset's name "
                  "(default: the demo model in this program)")
       ->type_name("PATH");

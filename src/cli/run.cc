@@ -27,12 +27,12 @@ struct RunFlags {
 
 void add_prompt_flags(CLI::App& app, RunFlags& flags) {
   PromptOptions& job = flags.job;
-  auto* prompt = app.add_option("--prompt", job.prompt, "One prompt; its text streams");
+  auto* prompt = app.add_option("-p,--prompt", job.prompt, "One prompt; its text streams");
   auto* file = app.add_option("--prompt-file", job.input,
                               "JSON lines with `prompt` or `messages`; - is standard input")
                    ->type_name("FILE");
   file->excludes(prompt);
-  app.add_option("--output", job.output, "Where results go, as JSON lines; - is standard output")
+  app.add_option("-o,--output", job.output, "Where results go, as JSON lines; - is standard output")
       ->type_name("FILE")
       ->capture_default_str();
   app.add_flag(
@@ -51,7 +51,7 @@ void add_sampling_flags(CLI::App& app, RunFlags& flags) {
   SamplingParams& params = flags.job.params;
   params.temperature = 0;
   params.max_tokens = 128;
-  app.add_option("--max-tokens", params.max_tokens, "At most so many new tokens")
+  app.add_option("-n,--max-tokens", params.max_tokens, "At most so many new tokens")
       ->capture_default_str();
   app.add_option("--temperature", params.temperature, "0: always the likeliest token")
       ->capture_default_str();
