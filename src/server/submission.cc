@@ -27,6 +27,20 @@ uint64_t random_seed() {
   return seed >> 1;  // one that a client can send back
 }
 
+/// Log-probabilities of prompts that one request may ask for: an answer of some 70 MB.
+constexpr int64_t kMaxPromptLogprobs = int64_t{1} << 20;
+
+/// Adds those of `one` to `num_so_far`.
+Result<void> count_prompt_logprobs(const GenerationRequest& one, bool echo, int64_t& num_so_far) {
+  if (!one.params.prompt_logprobs) return {};
+  num_so_far += std::ssize(one.prompt_ids) * (*one.params.prompt_logprobs + 1);
+  if (num_so_far <= kMaxPromptLogprobs) return {};
+  return field_error(ErrorCode::kInvalidArgument, echo ? "logprobs" : "prompt_logprobs",
+                     "got {} likeliest tokens for each token of a prompt of {} tokens, expected "
+                     "prompts and numbers that need at most {} log-probabilities in all",
+                     *one.params.prompt_logprobs, one.prompt_ids.size(), kMaxPromptLogprobs);
+}
+
 /// Of the engine: 0 is no salt. Who knows one salt cannot find another with the same number.
 uint64_t salt_of(const ServerRequest& request) {
   if (request.cache_salt.empty()) return 0;
@@ -119,10 +133,12 @@ Result<std::vector<GenerationRequest>> Submission::make_requests(const Exchange&
   if (!request_.has_seed) request_.params.seed = random_seed();
   const uint64_t salt = salt_of(request_);
   std::vector<GenerationRequest> requests;
+  int64_t num_prompt_logprobs = 0;
   for (const UserPrompt& prompt : request_.prompts) {
     ERNIE_TRY(const GenerationRequest base, tokenize(prompt));
     prompts_.push_back(base.prompt_ids);
     for (int32_t i = 0; i < request_.n; ++i) {
+      ERNIE_TRY_VOID(count_prompt_logprobs(base, request_.echo, num_prompt_logprobs));
       GenerationRequest one = base;
       one.params.seed += static_cast<uint64_t>(i);
       one.priority = request_.priority;

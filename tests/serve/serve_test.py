@@ -180,6 +180,15 @@ class Completions(OneServer):
         texts = {self.post("/v1/completions", body).json()["choices"][0]["text"] for _ in range(4)}
         self.assertGreater(len(texts), 1)
 
+    def test_prompt_logprobs_of_long_prompts_are_bounded(self):
+        prompts = [[20] * 2000] * 25
+        said = self.error("/v1/completions", {"prompt": prompts, "max_tokens": 1, "prompt_logprobs": 20}, param="prompt_logprobs")
+        self.assertIn("got 20 likeliest tokens", said)
+        body = {"prompt": prompts, "max_tokens": 1, "logprobs": 20, "echo": True}
+        self.assertIn("1048576", self.error("/v1/completions", body, param="logprobs"))
+        self.error("/v1/completions", {**body, "prompt": prompts[:2], "n": 16, "temperature": 1}, param="logprobs")
+        self.post("/v1/completions", {**body, "prompt": prompts[:2]})
+
     def test_prompt_logprobs(self):
         choice = self.post("/v1/completions", {**GREEDY, "prompt_logprobs": 2}).json()["choices"][0]
         self.assertIsNone(choice["prompt_logprobs"][0])
