@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Clients, proxies and checkers that others wrote, against `ernie serve` with the demo model.
 
-usage: judges.py PATH/TO/ernie [NAME ...] [--environment DIRECTORY] [--list]
+usage: judges.py PATH/TO/ernie [NAME ...] [--environment DIRECTORY]
+       judges.py --list
 
 Each judge brings its packages: Python ones go into a virtual environment (kept in DIRECTORY), Debian ones (nginx,
 haproxy, prometheus) must be installed. A judge whose package is not there is reported as skipped, with the reason.
@@ -11,6 +12,7 @@ Exit code 1 if one finds something.
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +35,7 @@ class Environment:
     def __init__(self, directory):
         self.directory = directory
         self.python = os.path.join(directory, "bin", "python")
+        self.used = []  # packages and programs of the judge at work
         if not os.path.exists(self.python):
             venv.create(directory, with_pip=True)
 
@@ -40,19 +43,38 @@ class Environment:
         done = subprocess.run([self.python, "-m", "pip", "install", "-q", *packages], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise Skipped(f"cannot install {' '.join(packages)}: {done.stderr.strip().splitlines()[-1:]}")
+        self.used += [one.split("[")[0] for one in packages]
 
-    def run(self, *words, timeout=1200, env=None):
-        done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, check=False, env={**os.environ, **(env or {})})
+    def need(self, program):
+        path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+        if path is None:
+            raise Skipped(f"{program} is not installed")
+        self.used.append(path)
+        return path
+
+    def versions(self):
+        """Of what has been used since the last call."""
+        frozen = subprocess.run([self.python, "-m", "pip", "freeze"], capture_output=True, text=True, check=False).stdout
+        packages = {name.lower().replace("_", "-"): version for name, _, version in (one.partition("==") for one in frozen.splitlines())}
+        said = [f"{os.path.basename(one)} {version_of(one) if '/' in one else packages.get(one.lower(), '?')}" for one in self.used]
+        self.used = []
+        return ", ".join(said)
+
+    def run(self, *words, timeout=1200, env=None, cwd=None):
+        done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, check=False, cwd=cwd,
+                              env={**os.environ, **(env or {})})
         if done.returncode != 0:
             raise AssertionError(f"{' '.join(map(str, words[:4]))} … ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
         return done.stdout
 
 
-def need(program):
-    path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
-    if path is None:
-        raise Skipped(f"{program} is not installed")
-    return path
+def version_of(program):
+    for flag in ("-v", "--version"):
+        done = subprocess.run([program, flag], capture_output=True, text=True, check=False)
+        found = re.search(r"\d+\.\d+\.\d+", done.stdout + done.stderr)
+        if found:
+            return found[0]
+    return "?"
 
 
 def openai(binary, environment):
@@ -69,10 +91,10 @@ def anthropic(binary, environment):
 
 def schemathesis(binary, environment):
     environment.install("schemathesis")
-    with Server(binary, "--max-model-len", "512", "--max-num-seqs", "32") as server:
+    with Server(binary, "--max-model-len", "512", "--max-num-seqs", "32") as server, tempfile.TemporaryDirectory() as directory:
         out = environment.run(os.path.join(environment.directory, "bin", "st"), "run", f"http://127.0.0.1:{server.port}/openapi.json",
                               "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
-                              "--max-examples", "60", "--no-color", "--seed", "1")
+                              "--max-examples", "60", "--no-color", "--seed", "1", cwd=directory)  # it leaves files where it runs
         server.wait_until_idle()
     return " ".join(line.strip() for line in out.splitlines() if "generated" in line or "passed" in line)[:300]
 
@@ -123,7 +145,7 @@ def lm_eval(binary, environment):
 
 
 def promtool(binary, environment):
-    program = need("promtool")
+    program = environment.need("promtool")
     with Server(binary) as server:
         server.post("/v1/completions", {"prompt": "a", "max_tokens": 3})
         done = subprocess.run([program, "check", "metrics"], input=server.get("/metrics").body, capture_output=True, check=False)
@@ -138,7 +160,7 @@ def promtool(binary, environment):
 
 def prometheus(binary, environment):
     """A real scrape."""
-    program = need("prometheus")
+    program = environment.need("prometheus")
     with Server(binary) as server, tempfile.TemporaryDirectory() as directory:
         config = os.path.join(directory, "prometheus.yml")
         with open(config, "w", encoding="utf-8") as file:
@@ -191,7 +213,7 @@ def behind_proxy(server, start, port):
 
 
 def nginx(binary, environment):
-    program = need("nginx")
+    program = environment.need("nginx")
     with Server(binary) as server, tempfile.TemporaryDirectory() as directory:
         config = os.path.join(directory, "nginx.conf")
         with open(config, "w", encoding="utf-8") as file:
@@ -203,7 +225,7 @@ def nginx(binary, environment):
 
 
 def haproxy(binary, environment):
-    program = need("haproxy")
+    program = environment.need("haproxy")
     with Server(binary) as server, tempfile.TemporaryDirectory() as directory:
         config = os.path.join(directory, "haproxy.cfg")
         with open(config, "w", encoding="utf-8") as file:
@@ -234,20 +256,31 @@ JUDGES = {f.__name__: f for f in (openai, anthropic, schemathesis, lm_eval, guid
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("binary")
+    parser.add_argument("binary", nargs="?")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--environment", default=os.path.expanduser("~/.cache/ernie-judges"))
+    parser.add_argument("--list", action="store_true", help="the names of the judges, and no more")
     arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(JUDGES))
+        return 0
+    for name in arguments.names:
+        if name not in JUDGES:
+            parser.error(f"no judge {name!r}; --list shows them")
+    if arguments.binary is None:
+        parser.error("the path of ernie is missing")
     environment = Environment(os.path.abspath(arguments.environment))
     failed = 0
     for name in arguments.names or JUDGES:
         try:
-            print(f"{name}: passed: {JUDGES[name](arguments.binary, environment)}", flush=True)
+            said = JUDGES[name](arguments.binary, environment)
+            print(f"{name}: passed ({environment.versions()}): {said}", flush=True)
         except Skipped as reason:
+            environment.used = []
             print(f"{name}: skipped: {reason}", flush=True)
         except Exception as problem:  # pylint: disable=broad-except
             failed += 1
-            print(f"{name}: FAILED: {problem}", flush=True)
+            print(f"{name}: FAILED ({environment.versions()}): {problem}", flush=True)
             if not isinstance(problem, AssertionError):
                 traceback.print_exc()
     return 1 if failed else 0
