@@ -46,7 +46,8 @@ function show_problem(problem) {
   const seconds = problem.retry_after ?? "1";
   if (problem.status === 401) {
     ask_for_key();
-    element("error").textContent = text("error_key");
+    // Also in the dialog: what lies behind an open one is neither read nor spoken.
+    element("error").textContent = element("key-error").textContent = text("error_key");
   } else if (problem.status === 429 || problem.status === 503) {
     element("error").textContent = text("error_busy", { seconds, message: problem.message });
   } else {
@@ -57,6 +58,7 @@ function show_problem(problem) {
 
 function ask_for_key() {
   element("key-input").value = api_key();
+  element("key-error").textContent = "";
   if (!element("key-dialog").open) element("key-dialog").showModal();
 }
 
@@ -124,6 +126,7 @@ function finish(answer, entry) {
   const note = make("p", "", "note");
   note.textContent = line;
   entry.append(note);
+  element("spoken").textContent = answer.text;
   if (answer.complete && answer.receipt) add_receipt(answer, entry);
 }
 
@@ -166,7 +169,7 @@ async function work(task) {
   if (running) return;
   running = new AbortController();
   set_busy(true);
-  element("error").textContent = "";
+  element("error").textContent = element("spoken").textContent = "";
   try {
     await task(running.signal);
   } catch (problem) {
@@ -183,9 +186,9 @@ async function work(task) {
 }
 
 function set_busy(busy) {
-  element("send").disabled = busy;
-  element("reset").disabled = busy;
-  element("stop").disabled = !busy;
+  // Not `disabled`: a button that has the focus would lose it to nobody.
+  for (const id of ["send", "reset"]) element(id).setAttribute("aria-disabled", String(busy));
+  element("stop").setAttribute("aria-disabled", String(!busy));
   element("conversation").setAttribute("aria-busy", String(busy));
 }
 
@@ -220,11 +223,11 @@ function reset() {
   turns = [];
   for (const one of document.querySelectorAll(".entry")) one.remove();
   element("empty").hidden = false;
-  element("error").textContent = element("status").textContent = "";
-  element("prompt").focus();
+  for (const id of ["error", "status", "spoken"]) element(id).textContent = "";
 }
 
 function show_mode() {
+  running?.abort(); // else its answer would become a turn of a chat that is no longer shown
   reset();
   element("system-row").hidden = mode() !== "chat";
   element("prompt-label").dataset.i18n = mode() === "chat" ? "message" : "text";
@@ -259,10 +262,14 @@ function switch_language(language) {
 function listen() {
   element("form").addEventListener("submit", (event) => {
     event.preventDefault();
-    send();
+    if (!running) send();
   });
   element("stop").addEventListener("click", () => running?.abort());
-  element("reset").addEventListener("click", reset);
+  element("reset").addEventListener("click", () => {
+    if (running) return;
+    reset();
+    element("prompt").focus();
+  });
   for (const id of ["mode-chat", "mode-completion"]) element(id).addEventListener("change", show_mode);
   element("language").addEventListener("click", () => switch_language(current_language() === "zh" ? "en" : "zh"));
   element("key-open").addEventListener("click", ask_for_key);

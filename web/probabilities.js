@@ -144,19 +144,26 @@ function step(span, key) {
 /** Shows, in `box`, the token of `region` that the pointer or the focus is on. */
 export function show_probabilities(region, box) {
   const token = (event) => event.target.closest?.(".token[tabindex]");
+  const hide = () => {
+    box.hidden = true;
+    region.querySelector("[aria-describedby]")?.removeAttribute("aria-describedby");
+  };
   const show = (event) => {
     const span = token(event);
     if (!span) return;
+    hide();
     fill(box, span.ernie_tokens);
     place(box, span);
+    span.setAttribute("aria-describedby", box.id); // spoken when the focus comes
   };
-  const hide = () => { box.hidden = true; };
   region.addEventListener("mouseover", show);
   region.addEventListener("mouseout", hide);
   region.addEventListener("focusin", show);
   region.addEventListener("focusout", hide);
   region.addEventListener("keydown", (event) => {
     if (token(event) && step(token(event), event.key)) event.preventDefault();
+  });
+  document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") hide();
   });
   const follow = () => { // a focus that scrolls its token into view must not lose the details

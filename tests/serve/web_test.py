@@ -156,7 +156,7 @@ class InBrowser(unittest.TestCase):
         before = self.browser.value("document.querySelectorAll('.note').length")
         self.fill(prompt=prompt, **settings)
         self.click("#send")
-        self.browser.wait(f"document.querySelectorAll('.note').length === {before + 1} && document.getElementById('stop').disabled")
+        self.browser.wait(f"document.querySelectorAll('.note').length === {before + 1} && document.getElementById('stop').ariaDisabled === 'true'")
 
     def no_problems(self, allowed=None):
         found = [one for one in self.browser.problems() if not (allowed and allowed in one)]
@@ -190,12 +190,26 @@ class Page(InBrowser):
         self.assertEqual(self.browser.value("document.querySelectorAll('.entry').length"), 2)
         self.no_problems()
 
-    def test_keys_send_and_stop(self):
-        self.click("#mode-completion")
+    def answer_for_long(self):
         self.fill(prompt="Once upon a time", max_tokens=3900, temperature=1, seed=1)
         self.browser.value("""(() => { const real = fetch;
             window.fetch = (path, options) => real(path, { ...options,
               body: options.body && JSON.stringify({ ...JSON.parse(options.body), ignore_eos: true }) }); })()""")
+
+    def test_another_mode_ends_the_answer(self):
+        self.answer_for_long()
+        self.click("#send")
+        self.browser.wait("document.querySelectorAll('.got .token').length > 3")
+        self.click("#mode-completion")
+        self.browser.wait("document.getElementById('stop').ariaDisabled === 'true'")
+        self.server.wait_until_idle()
+        self.assertEqual(self.server.metric("vllm:request_success_total", finished_reason="abort"), 1)
+        self.assertEqual(self.browser.value("document.querySelectorAll('.entry').length"), 0)
+        self.no_problems()
+
+    def test_keys_send_and_stop(self):
+        self.click("#mode-completion")
+        self.answer_for_long()
         self.browser.value("document.getElementById('prompt').focus()")
         self.browser.key("Enter", modifiers=2)
         self.browser.wait("document.querySelectorAll('.got .token').length > 3")
@@ -356,7 +370,7 @@ class WithKey(InBrowser):
         self.browser.wait("document.getElementById('key-dialog').open")
         self.fill(**{"key-input": "wrong"})
         self.click("#key-form button[type=submit]")
-        self.browser.wait("document.getElementById('key-dialog').open && document.getElementById('error').textContent !== ''")
+        self.browser.wait("document.getElementById('key-dialog').open && document.getElementById('key-error').textContent !== ''")
         self.fill(**{"key-input": "secret"})
         self.click("#key-form button[type=submit]")
         self.browser.wait("document.getElementById('model').textContent.includes('ernie-demo')")
@@ -385,15 +399,14 @@ class UnderAPrefix(InBrowser):
         self.no_problems()
 
 
-def main():
+def main(static=(Static,), in_browser=(Page, WithKey, InChinese, UnderAPrefix)):
     global OPTIONS  # pylint: disable=global-statement
-    parser = argparse.ArgumentParser(usage=__doc__)
+    parser = argparse.ArgumentParser(usage=sys.modules["__main__"].__doc__)
     parser.add_argument("binary")
     parser.add_argument("--static", action="store_true")
     parser.add_argument("--screenshots")
     OPTIONS, rest = parser.parse_known_args()
-    chosen = [Static] if OPTIONS.static else [Page, WithKey, InChinese, UnderAPrefix]
-    names = [one.__name__ for one in chosen]
+    names = [one.__name__ for one in (static if OPTIONS.static else in_browser)]
     unittest.main(argv=[sys.argv[0], *rest] if any(not one.startswith("-") for one in rest) else [sys.argv[0], *rest, *names])
 
 
