@@ -5,7 +5,8 @@ usage: judges.py PATH/TO/ernie [NAME ...] [--environment DIRECTORY]
        judges.py --list
 
 Each judge brings its packages: Python ones go into a virtual environment (kept in DIRECTORY), Debian ones (nginx,
-haproxy, prometheus) must be installed. A judge whose package is not there is reported as skipped, with the reason.
+haproxy, prometheus) must be installed, and so must vLLM: its package wants other versions than the rest, so that
+DIRECTORY is best one of its own. A judge whose package is not there is reported as skipped, with the reason.
 Exit code 1 if one finds something.
 """
 
@@ -47,7 +48,7 @@ class Environment:
         self.used += [one.split("[")[0] for one in packages]
 
     def need(self, program):
-        path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+        path = shutil.which(program) or shutil.which(program, path=f"/usr/sbin:/usr/local/sbin:{self.directory}/bin")
         if path is None:
             raise Skipped(f"{program} is not installed")
         self.used.append(path)
@@ -55,9 +56,10 @@ class Environment:
 
     def versions(self):
         """Of what has been used since the last call."""
-        frozen = subprocess.run([self.python, "-m", "pip", "freeze"], capture_output=True, text=True, check=False).stdout
+        frozen = subprocess.run([self.python, "-m", "pip", "list", "--format=freeze"], capture_output=True, text=True, check=False).stdout
         packages = {name.lower().replace("_", "-"): version for name, _, version in (one.partition("==") for one in frozen.splitlines())}
-        said = [f"{os.path.basename(one)} {version_of(one) if '/' in one else packages.get(one.lower(), '?')}" for one in self.used]
+        said = [f"{one} {packages.get(one.lower(), '?')}" if "/" not in one else
+                f"{os.path.basename(one)} {packages.get(os.path.basename(one)) or version_of(one)}" for one in self.used]
         self.used = []
         return ", ".join(said)
 
@@ -252,12 +254,31 @@ def guidellm(binary, environment):
     return json.dumps(totals)
 
 
+def vllm_bench(binary, environment):
+    """vLLM's own load generator, completions and chats."""
+    program = environment.need("vllm")
+    said = []
+    with Server(binary) as server, tempfile.TemporaryDirectory() as directory:
+        for backend, path in (("openai", "/v1/completions"), ("openai-chat", "/v1/chat/completions")):
+            environment.run(program, "bench", "serve", "--backend", backend, "--base-url", f"http://127.0.0.1:{server.port}", "--endpoint", path,
+                            "--model", "ernie-demo", "--tokenizer", os.path.join(HERE, "..", "..", "models", "demo"), "--ignore-eos",
+                            "--dataset-name", "random", "--random-input-len", "64", "--random-output-len", "32", "--num-prompts", "100",
+                            "--max-concurrency", "8", "--save-result", "--result-dir", directory, "--result-filename", backend,
+                            env={"HF_HUB_OFFLINE": "1"})
+            with open(os.path.join(directory, backend), encoding="utf-8") as file:
+                result = json.load(file)
+            if (result["completed"], result["failed"], result["total_output_tokens"]) != (100, 0, 3200):
+                raise AssertionError(f"{backend}: {result['completed']} answers, {result['failed']} failed, {result['total_output_tokens']} tokens")
+            said.append(f"{backend}: 100 answers, 3200 tokens")
+    return "; ".join(said)
+
+
 def router(binary, environment):
     environment.install(router_judge.PACKAGE, "openai")
     return router_judge.judge(binary, environment)
 
 
-JUDGES = {f.__name__: f for f in (openai, anthropic, schemathesis, lm_eval, guidellm, promtool, prometheus, nginx, haproxy, router)}
+JUDGES = {f.__name__: f for f in (openai, anthropic, schemathesis, lm_eval, guidellm, promtool, prometheus, nginx, haproxy, vllm_bench, router)}
 
 
 def main():
