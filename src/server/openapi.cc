@@ -3,6 +3,7 @@
 #include <boost/json/array.hpp>
 
 #include "server/replies.h"
+#include "server/service.h"
 
 namespace ernie {
 namespace {
@@ -19,11 +20,25 @@ json::object text() { return {{"type", "string"}}; }
 json::object boolean() { return {{"type", "boolean"}}; }
 json::object list_of(json::object item) { return {{"type", "array"}, {"items", std::move(item)}}; }
 
-json::object token_id() { return integer(0, 103423); }
+/// Of the model's vocabulary, once the model is there.
+json::object token_id(const Service& service) {
+  return integer(0, (service.is_loaded() ? service.loop().limits().vocab_size : 1 << 20) - 1);
+}
 
-json::object prompt() {
-  return {{"anyOf", json::array{text(), list_of(token_id()), list_of(text()),
-                                list_of(list_of(token_id()))}}};
+json::object some_text() { return {{"type", "string"}, {"minLength", 1}}; }
+json::object some_of(json::object item) {
+  json::object list = list_of(std::move(item));
+  list["minItems"] = 1;
+  return list;
+}
+
+json::object prompt(const Service& service) {
+  json::array shapes{some_text(), some_of(token_id(service)), some_of(some_text()),
+                     some_of(some_of(token_id(service)))};
+  for (const size_t several : {2, 3}) {
+    shapes[several].get_object()["maxItems"] = service.options().limits.max_prompts;
+  }
+  return {{"anyOf", std::move(shapes)}};
 }
 
 json::object messages() {
@@ -33,22 +48,38 @@ json::object messages() {
       {"properties",
        {{"role", {{"type", "string"}, {"enum", json::array{"system", "user", "assistant"}}}},
         {"content", text()}}}};
-  json::object list = list_of(std::move(message));
-  list["minItems"] = 1;
-  return list;
+  return some_of(std::move(message));
 }
 
-json::object sampling_fields() {
-  return {{"model", text()},
+/// Names that requests may give; before the model is there they are not known.
+json::object model(const Service& service) {
+  json::object name = text();
+  if (!service.is_loaded() || service.options().any_model) return name;
+  json::array names;
+  for (const std::string& one : service.model_names()) names.emplace_back(one);
+  name["enum"] = std::move(names);
+  return name;
+}
+
+json::object stop(const Service& service) {
+  json::object one = some_text();
+  one["maxLength"] = service.options().limits.max_stop_bytes;
+  json::object list = list_of(one);
+  list["maxItems"] = kMaxStopStrings;
+  return {{"anyOf", json::array{std::move(one), std::move(list)}}};
+}
+
+json::object sampling_fields(const Service& service) {
+  return {{"model", model(service)},
           {"temperature", number(0, 2)},
-          {"top_p", number(0, 1)},
+          {"top_p", number(1e-6, 1)},  // above 0, also as a float
           {"top_k", integer(-1, 1 << 20)},
           {"min_p", number(0, 1)},
           {"presence_penalty", number(-2, 2)},
           {"frequency_penalty", number(-2, 2)},
           {"repetition_penalty", number(0.01, 10)},
           {"seed", {{"type", "integer"}}},
-          {"stop", {{"anyOf", json::array{text(), list_of(text())}}}},
+          {"stop", stop(service)},
           {"max_tokens", integer(1, 1 << 20)},
           {"min_tokens", integer(0, 1 << 20)},
           {"ignore_eos", boolean()},
@@ -62,18 +93,18 @@ json::object with(json::object fields, json::object more) {
   return fields;
 }
 
-json::object body_schema(std::string_view path) {
+json::object body_schema(const Service& service, std::string_view path) {
   json::object fields;
   json::array required;
   if (path == "/v1/completions" || path == "/completions" || path == "/completion") {
-    fields = with(sampling_fields(),
-                  {{"prompt", prompt()}, {"echo", boolean()}, {"logprobs", integer(0, 20)}});
+    fields = with(sampling_fields(service),
+                  {{"prompt", prompt(service)}, {"echo", boolean()}, {"logprobs", integer(0, 20)}});
     required = {"prompt"};
   } else if (path == "/v1/chat/completions" || path == "/chat/completions") {
-    fields = with(sampling_fields(), {{"messages", messages()},
-                                      {"logprobs", boolean()},
-                                      {"top_logprobs", integer(0, 20)},
-                                      {"max_completion_tokens", integer(1, 1 << 20)}});
+    fields = with(sampling_fields(service), {{"messages", messages()},
+                                             {"logprobs", boolean()},
+                                             {"top_logprobs", integer(0, 20)},
+                                             {"max_completion_tokens", integer(1, 1 << 20)}});
     required = {"messages"};
   } else if (path == "/v1/responses") {
     fields = {{"input", text()},
@@ -93,7 +124,7 @@ json::object body_schema(std::string_view path) {
     fields = {{"prompt", text()}, {"return_token_strs", boolean()}};
     required = {"prompt"};
   } else if (path == "/detokenize") {
-    fields = {{"tokens", list_of(token_id())}};
+    fields = {{"tokens", list_of(token_id(service))}};
     required = {"tokens"};
   } else if (path == "/apply-template") {
     fields = {{"messages", messages()}};
@@ -132,7 +163,7 @@ json::object responses_of(const Route& route) {
   return responses;
 }
 
-json::object operation_of(const Route& route) {
+json::object operation_of(const Service& service, const Route& route) {
   json::object operation{{"summary", std::string(route.summary)},
                          {"responses", responses_of(route)}};
   if (route.access != Access::kOpen) {
@@ -147,21 +178,21 @@ json::object operation_of(const Route& route) {
   if (route.method == "POST" && route.computes) {
     operation["requestBody"] = {
         {"required", true},
-        {"content", {{"application/json", {{"schema", body_schema(route.path)}}}}}};
+        {"content", {{"application/json", {{"schema", body_schema(service, route.path)}}}}}};
   }
   return operation;
 }
 
 }  // namespace
 
-Reply handle_openapi(Service&, Exchange&) {
+Reply handle_openapi(Service& service, Exchange&) {
   json::object paths;
   for (const Route& route : routes()) {
     std::string method(route.method);
     for (char& c : method) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     json::value& path = paths[std::string(route.path)];
     if (!path.is_object()) path = json::object();
-    path.get_object()[method] = operation_of(route);
+    path.get_object()[method] = operation_of(service, route);
   }
   return json_reply(json::object{
       {"openapi", "3.1.0"},

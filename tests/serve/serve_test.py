@@ -340,6 +340,17 @@ class OtherRoutes(OneServer):
                          "<|begin_of_sentence|>User: Hi\nAssistant: ")
         self.assertEqual(self.server.get("/props").json()["total_slots"], 128)
 
+    def test_the_description_fits_the_model(self):
+        [schema] = [one["schema"] for one in self.server.get("/openapi.json").json()["paths"]["/v1/completions"]["post"]["requestBody"]
+                    ["content"].values()]
+        fields = schema["properties"]
+        self.assertEqual(fields["model"]["enum"], [one["id"] for one in self.server.get("/v1/models").json()["data"]])
+        last = fields["prompt"]["anyOf"][1]["items"]["maximum"]
+        for id_, status in ((last, 200), (last + 1, 400)):
+            self.assertEqual(self.server.post("/v1/completions", {"prompt": [id_], "max_tokens": 1}).status, status)
+        self.assertEqual(fields["prompt"]["anyOf"][0]["minLength"], 1)
+        self.assertEqual(fields["stop"]["anyOf"][1]["maxItems"], 16)
+
     def test_small_routes(self):
         health = self.server.get("/health")
         self.assertEqual((health.status, health.body), (200, b""))
