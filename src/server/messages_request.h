@@ -1,0 +1,17 @@
+#pragma once
+
+/// The bodies of /v1/messages and /v1/messages/count_tokens.
+
+#include <boost/json/object.hpp>
+
+#include "api/server_request.h"
+
+namespace ernie {
+
+/// As a chat. `needs_max_tokens`: of the body of a request that computes an answer. An error names
+/// the field as this API calls it.
+Result<ServerRequest> parse_messages(const boost::json::object& body,
+                                     const SamplingParams& defaults, const RequestLimits& limits,
+                                     bool needs_max_tokens);
+
+}  // namespace ernie
