@@ -42,6 +42,21 @@ Result<json::object> parse_body(const Exchange& exchange) {
   return std::move(value->get_object());
 }
 
+Error with_names(Error error, std::span<const FieldName> names) {
+  for (const auto& [inner, outer] : names) {
+    if (!error.field.starts_with(inner)) continue;
+    const std::string_view rest = std::string_view(error.field).substr(inner.size());
+    if (!rest.empty() && rest.front() != '.' && rest.front() != '[') continue;
+    const std::string field = fmt::format("{}{}", outer, rest);
+    if (error.message.starts_with(error.field)) {
+      error.message.replace(0, error.field.size(), field);
+    }
+    error.field = field;
+    break;
+  }
+  return error;
+}
+
 bool is_safe_id(std::string_view id) {
   return !id.empty() && id.size() <= kMaxIdBytes && std::ranges::all_of(id, [](char c) {
     return c > ' ' && c <= '~' && c != '"' && c != '\\';

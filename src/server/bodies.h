@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <span>
 #include <string>
 
 #include "base/result.h"
@@ -10,6 +11,13 @@ namespace ernie {
 
 /// The JSON object in a request's body. Error: it is none, or the Content-Type says something else.
 Result<boost::json::object> parse_body(const Exchange& exchange);
+
+/// What one API calls a field of another.
+struct FieldName {
+  std::string_view inner, outer;
+};
+/// The error with the field as the client sent it.
+Error with_names(Error error, std::span<const FieldName> names);
 
 /// What a client calls the request: X-Request-Id before the body's request_id; else a new id. With
 /// the prefix of the API, if it does not have it already.

@@ -35,19 +35,24 @@ HttpReply messages_error(const HttpReply& reply) {
   return mapped;
 }
 
-HttpReply messages_error(const Error& error) { return messages_error(error_reply(error)); }
-
-const char* stop_reason(const std::optional<FinishReason>& reason, const std::string& stop,
-                        const SamplingParams& params, bool has_calls) {
-  if (reason == FinishReason::kLength) return "max_tokens";
-  if (has_calls) return "tool_use";
-  return !stop.empty() && stop_reason_json(stop, params).is_string() ? "stop_sequence" : "end_turn";
+HttpReply messages_error(const Error& error) {
+  return messages_error(error_reply(as_messages_error(error)));
 }
 
-json::value stop_sequence(const std::string& stop, const SamplingParams& params) {
-  json::value reason = stop_reason_json(stop, params);
-  if (!reason.is_string()) return nullptr;
-  return reason;
+/// stop_reason and stop_sequence. `calls`: whether there are any, all of them whole.
+json::object message_end(const std::optional<FinishReason>& reason, const std::string& stop,
+                         const SamplingParams& params, bool calls) {
+  const json::value sequence = stop_reason_json(stop, params);
+  json::object end{{"stop_reason", "end_turn"}, {"stop_sequence", nullptr}};
+  if (reason == FinishReason::kLength) {
+    end["stop_reason"] = "max_tokens";
+  } else if (calls) {
+    end["stop_reason"] = "tool_use";
+  } else if (sequence.is_string()) {
+    end["stop_reason"] = "stop_sequence";
+    end["stop_sequence"] = sequence;
+  }
+  return end;
 }
 
 json::object messages_usage(const UsageCounts& counts) {
@@ -57,10 +62,11 @@ json::object messages_usage(const UsageCounts& counts) {
           {"cache_creation_input_tokens", 0}};
 }
 
-json::value parsed_arguments(const std::string& text) {
+/// Nothing for a call that a stop sequence cut off: a client must not run it.
+std::optional<json::object> parsed_arguments(const std::string& text) {
   auto value = parse_json(text);
-  if (!value || !value->is_object()) return json::object();
-  return *std::move(value);
+  if (!value || !value->is_object()) return std::nullopt;
+  return std::move(value->get_object());
 }
 
 std::string message_call_id() { return "toolu_" + random_id(); }
@@ -69,30 +75,33 @@ HttpReply whole_reply(Submission& submission, std::vector<GenerationResult> resu
   const GenerationResult& result = results.front();
   const SamplingParams& params = submission.request().params;
   ChatAnswer answer = parse_chat_answer(submission.form(), result.text, result.finish_reason);
-  json::array content;
+  json::array content, calls;
+  for (const ToolCall& call : answer.calls) {
+    auto input = parsed_arguments(call.arguments);
+    if (!input) continue;
+    calls.push_back(json::object{{"type", "tool_use"},
+                                 {"id", message_call_id()},
+                                 {"name", call.name},
+                                 {"input", *std::move(input)}});
+  }
   if (!answer.reasoning.empty()) {
     content.push_back(
         json::object{{"type", "thinking"}, {"thinking", answer.reasoning}, {"signature", ""}});
   }
-  if (!answer.content.empty() || answer.calls.empty()) {
+  if (!answer.content.empty() || calls.empty()) {
     content.push_back(json::object{{"type", "text"}, {"text", answer.content}});
   }
-  for (const ToolCall& call : answer.calls) {
-    content.push_back(json::object{{"type", "tool_use"},
-                                   {"id", message_call_id()},
-                                   {"name", call.name},
-                                   {"input", parsed_arguments(call.arguments)}});
-  }
-  return json_reply(json::object{
-      {"id", submission.id()},
-      {"type", "message"},
-      {"role", "assistant"},
-      {"content", std::move(content)},
-      {"model", submission.model_name()},
-      {"stop_reason",
-       stop_reason(result.finish_reason, result.stop_reason, params, !answer.calls.empty())},
-      {"stop_sequence", stop_sequence(result.stop_reason, params)},
-      {"usage", messages_usage(count_usage(submission, results))}});
+  const json::object end =
+      message_end(result.finish_reason, result.stop_reason, params, !calls.empty());
+  content.insert(content.end(), calls.begin(), calls.end());
+  return json_reply(json::object{{"id", submission.id()},
+                                 {"type", "message"},
+                                 {"role", "assistant"},
+                                 {"content", std::move(content)},
+                                 {"model", submission.model_name()},
+                                 {"stop_reason", end.at("stop_reason")},
+                                 {"stop_sequence", end.at("stop_sequence")},
+                                 {"usage", messages_usage(count_usage(submission, results))}});
 }
 
 /// Content comes in blocks, one open at a time.
@@ -138,10 +147,9 @@ class MessageEvents final : public EventWriter {
     if (num_blocks_ == 0) open("text", {{"type", "text"}, {"text", ""}}, out);
     close(out);
     const SamplingParams& params = submission_.request().params;
+    const bool calls = num_calls_ > 0 && parsed_arguments(arguments_).has_value();
     add({{"type", "message_delta"},
-         {"delta",
-          {{"stop_reason", stop_reason(reason_, stop_, params, num_calls_ > 0)},
-           {"stop_sequence", stop_sequence(stop_, params)}}},
+         {"delta", message_end(reason_, stop_, params, calls)},
          {"usage", messages_usage(counts_)}},
         out);
     add({{"type", "message_stop"}}, out);
@@ -178,6 +186,7 @@ class MessageEvents final : public EventWriter {
     const bool goes_on = call.name.empty() && num_calls_ > 0;
     if (!goes_on) {
       ++num_calls_;
+      arguments_.clear();
       const std::string name = call.name.empty() ? submission_.form().forced.name : call.name;
       open(fmt::format("call {}", num_calls_),
            {{"type", "tool_use"},
@@ -186,6 +195,7 @@ class MessageEvents final : public EventWriter {
             {"input", json::object()}},
            out);
     }
+    arguments_ += call.arguments;
     add_delta({{"type", "input_json_delta"}, {"partial_json", call.arguments}}, out);
   }
 
@@ -193,7 +203,7 @@ class MessageEvents final : public EventWriter {
   AnswerParser parser_;
   UsageCounts counts_;
   int64_t num_blocks_ = 0, num_calls_ = 0;
-  std::string open_;
+  std::string open_, arguments_;  // what is open; of the last call
   std::optional<FinishReason> reason_;
   std::string stop_;
 };
@@ -221,6 +231,9 @@ Reply handle_count_tokens(Service& service, Exchange& exchange) {
   const auto request = parse_messages(*body, service.options().sampling, service.options().limits,
                                       /*needs_max_tokens=*/false);
   if (!request) return messages_error(request.error());
+  if (const auto known = service.check_model(request->model); !known) {
+    return messages_error(known.error());
+  }
   if (service.tokenizer() == nullptr) {
     return messages_error(
         make_error(ErrorCode::kUnsupported, "the model was loaded without a tokenizer"));
