@@ -17,14 +17,18 @@ ChatAnswer parse_chat_answer(const AnswerForm& form, std::string_view text, Fini
   AnswerParser parser(form);
   AnswerDelta delta = parser.push(text);
   merge(delta, parser.finish());
-  ChatAnswer answer{std::move(delta.reasoning), std::move(delta.content), {}};
+  ChatAnswer answer{std::move(delta.reasoning), std::move(delta.content), {}, {}};
   if (form.forced.kind != ToolChoice::Kind::kNamed) {
     answer.calls = std::move(delta.calls);
     return answer;
   }
   ToolCall call{form.forced.name, ""};
   for (const ToolCall& part : delta.calls) call.arguments += part.arguments;
-  if (!call.arguments.empty() && reason == FinishReason::kStop) answer.calls.push_back(call);
+  if (reason != FinishReason::kStop) {
+    answer.cut_arguments = std::move(call.arguments);
+  } else if (!call.arguments.empty()) {
+    answer.calls.push_back(std::move(call));
+  }
   return answer;
 }
 

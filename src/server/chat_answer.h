@@ -12,8 +12,9 @@ namespace ernie {
 struct ChatAnswer {
   std::string reasoning, content;
   std::vector<ToolCall> calls;
+  std::string cut_arguments;  ///< of a named tool's call that was cut off, as far as they came
 };
-/// A forced call that was cut off is none.
+/// A forced call that was cut off is none of `calls`.
 ChatAnswer parse_chat_answer(const AnswerForm& form, std::string_view text, FinishReason reason);
 
 /// Adds what came next.

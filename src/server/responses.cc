@@ -2,11 +2,13 @@
 
 #include <boost/json/array.hpp>
 
+#include "api/openai_json.h"
 #include "json/text.h"
 #include "server/answer_parts.h"
 #include "server/bodies.h"
 #include "server/chat_answer.h"
 #include "server/generation_answer.h"
+#include "server/reasoning_counter.h"
 #include "server/replies.h"
 #include "server/responses_request.h"
 
@@ -15,15 +17,17 @@ namespace {
 
 namespace json = boost::json;
 
-json::object responses_usage(const UsageCounts& counts) {
+json::object responses_usage(const UsageCounts& counts, int64_t num_reasoning_tokens) {
   return {{"input_tokens", counts.num_prompt_tokens},
           {"output_tokens", counts.num_output_tokens},
           {"total_tokens", counts.num_prompt_tokens + counts.num_output_tokens},
-          {"input_tokens_details", {{"cached_tokens", counts.num_cached_tokens}}},
-          {"output_tokens_details", {{"reasoning_tokens", 0}}}};
+          {"input_tokens_details",
+           {{"cached_tokens", counts.num_cached_tokens}, {"cache_write_tokens", 0}}},
+          {"output_tokens_details", {{"reasoning_tokens", num_reasoning_tokens}}}};
 }
 
-json::object message_item(const std::string& id, const std::string& text, const char* status) {
+json::object message_item(const std::string& id, const std::string& text, const char* status,
+                          json::array logprobs = {}) {
   return {{"id", id},
           {"type", "message"},
           {"role", "assistant"},
@@ -31,7 +35,7 @@ json::object message_item(const std::string& id, const std::string& text, const 
           {"content", json::array{json::object{{"type", "output_text"},
                                                {"text", text},
                                                {"annotations", json::array()},
-                                               {"logprobs", json::array()}}}}};
+                                               {"logprobs", std::move(logprobs)}}}}};
 }
 
 json::object reasoning_item(const std::string& id, const std::string& text) {
@@ -47,14 +51,35 @@ json::object call_item(const std::string& id, const std::string& call_id, const 
           {"name", name}, {"arguments", arguments},  {"status", status}};
 }
 
+/// The token behind the reasoning; none if the model does not think.
+std::optional<TokenId> reasoning_end(const Submission& submission) {
+  if (!submission.form().thinks || submission.tokenizer() == nullptr) return std::nullopt;
+  return submission.tokenizer()->special_id("</think>");
+}
+
+/// Of the tokens behind the reasoning, if the request asked for them.
+json::array content_logprobs(const Submission& submission, std::vector<TokenLogprob> logprobs,
+                             size_t num_reasoning_tokens) {
+  const auto skipped = std::min(num_reasoning_tokens, logprobs.size());
+  logprobs.erase(logprobs.begin(), logprobs.begin() + static_cast<std::ptrdiff_t>(skipped));
+  return logprobs_content(logprobs, {submission.tokenizer(), false});
+}
+
+const char* item_status(const std::optional<FinishReason>& reason) {
+  return reason == FinishReason::kStop ? "completed" : "incomplete";
+}
+
 /// What the object says of the request, as it was sent.
 json::object response_object(const Submission& submission, const json::object& body,
                              const char* status) {
   const ServerRequest& request = submission.request();
-  const auto given = [&](const char* name, json::value otherwise) {
+  const auto given = [&](const char* name, const json::value& otherwise) {
     const json::value* value = body.if_contains(name);
-    return value == nullptr || value->is_null() ? std::move(otherwise) : *value;
+    return value == nullptr || value->is_null() ? otherwise : *value;
   };
+  json::value text = given("text", json::object());
+  json::value& format = text.as_object()["format"];
+  if (format.is_null()) format = {{"type", "text"}};
   return {
       {"id", submission.id()},
       {"object", "response"},
@@ -65,6 +90,7 @@ json::object response_object(const Submission& submission, const json::object& b
       {"incomplete_details", nullptr},
       {"instructions", given("instructions", nullptr)},
       {"max_output_tokens", given("max_output_tokens", nullptr)},
+      {"max_tool_calls", given("max_tool_calls", nullptr)},
       {"metadata", given("metadata", json::object())},
       {"model", submission.model_name()},
       {"output", json::array()},
@@ -73,20 +99,20 @@ json::object response_object(const Submission& submission, const json::object& b
       {"reasoning", given("reasoning", json::object{{"effort", nullptr}, {"summary", nullptr}})},
       {"service_tier", "auto"},
       {"store", false},
-      {"temperature", request.params.temperature},
-      {"text", given("text", json::object{{"format", {{"type", "text"}}}})},
+      {"temperature", shortest_decimal(request.params.temperature)},
+      {"text", std::move(text)},
       {"tool_choice", given("tool_choice", "auto")},
       {"tools", given("tools", json::array())},
-      {"top_logprobs", given("top_logprobs", nullptr)},
-      {"top_p", request.params.top_p},
-      {"truncation", "disabled"},
+      {"top_logprobs", given("top_logprobs", 0)},
+      {"top_p", shortest_decimal(request.params.top_p)},
+      {"truncation", given("truncation", "disabled")},
       {"usage", nullptr},
       {"user", given("user", nullptr)}};
 }
 
 void set_end(json::object& response, const std::optional<FinishReason>& reason,
-             const UsageCounts& counts) {
-  response["usage"] = responses_usage(counts);
+             const UsageCounts& counts, int64_t num_reasoning_tokens) {
+  response["usage"] = responses_usage(counts, num_reasoning_tokens);
   if (reason == FinishReason::kStop) return;
   response["status"] = "incomplete";
   response["incomplete_details"] = {
@@ -98,19 +124,30 @@ HttpReply whole_reply(const json::object& body, Submission& submission,
   const GenerationResult& result = results.front();
   ChatAnswer answer = parse_chat_answer(submission.form(), result.text, result.finish_reason);
   json::object response = response_object(submission, body, "completed");
+  ReasoningCounter reasoning(reasoning_end(submission));
+  const size_t num_reasoning = reasoning.push(result.token_ids);
+  // What the end cut off is the last item.
+  const char* status = item_status(result.finish_reason);
+  const bool has_call = !answer.calls.empty() || !answer.cut_arguments.empty();
   json::array output;
-  if (!answer.reasoning.empty()) {
+  if (!answer.reasoning.empty() && submission.request().include_reasoning) {
     output.push_back(reasoning_item("rs_" + random_id(), answer.reasoning));
   }
-  if (!answer.content.empty() || answer.calls.empty()) {
-    output.push_back(message_item("msg_" + random_id(), answer.content, "completed"));
+  if (!answer.content.empty() || !has_call) {
+    output.push_back(message_item("msg_" + random_id(), answer.content,
+                                  has_call ? "completed" : status,
+                                  content_logprobs(submission, result.logprobs, num_reasoning)));
   }
   for (const ToolCall& call : answer.calls) {
     output.push_back(call_item("fc_" + random_id(), "call_" + random_id(), call.name,
                                call.arguments, "completed"));
   }
+  if (!answer.cut_arguments.empty()) {
+    output.push_back(call_item("fc_" + random_id(), "call_" + random_id(),
+                               submission.form().forced.name, answer.cut_arguments, status));
+  }
   response["output"] = std::move(output);
-  set_end(response, result.finish_reason, count_usage(submission, results));
+  set_end(response, result.finish_reason, count_usage(submission, results), reasoning.num_tokens());
   return json_reply(response);
 }
 
@@ -118,7 +155,10 @@ HttpReply whole_reply(const json::object& body, Submission& submission,
 class ResponseEvents final : public EventWriter {
  public:
   ResponseEvents(Submission& submission, json::object body)
-      : submission_(submission), body_(std::move(body)), parser_(submission.form()) {
+      : submission_(submission),
+        body_(std::move(body)),
+        parser_(submission.form()),
+        reasoning_(reasoning_end(submission)) {
     counts_.num_prompt_tokens = static_cast<int64_t>(submission.prompt_ids(0).size());
   }
 
@@ -132,6 +172,10 @@ class ResponseEvents final : public EventWriter {
     counts_.num_output_tokens += static_cast<int64_t>(news.token_ids.size());
     AnswerDelta delta = parser_.push(news.text);
     if (news.finish_reason) merge(delta, parser_.finish());
+    json::array logprobs =
+        content_logprobs(submission_, news.logprobs, reasoning_.push(news.token_ids));
+    new_logprobs_.insert(new_logprobs_.end(), logprobs.begin(), logprobs.end());
+    if (!submission_.request().include_reasoning) delta.reasoning.clear();
     if (!delta.reasoning.empty()) add_reasoning(delta.reasoning, out);
     if (!delta.content.empty()) add_text(delta.content, out);
     for (const ToolCall& call : delta.calls) add_call(call, out);
@@ -142,10 +186,11 @@ class ResponseEvents final : public EventWriter {
 
   void end(std::string& out) override {
     if (output_.empty() && open_ == Open::kNothing) open_text(out);
-    close(out);
+    if (open_ == Open::kText && !new_logprobs_.empty()) add_text("", out);
+    close(out, item_status(reason_));
     json::object response = response_object(submission_, body_, "completed");
     response["output"] = std::move(output_);
-    set_end(response, reason_, counts_);
+    set_end(response, reason_, counts_, reasoning_.num_tokens());
     const bool is_whole = response.at("status") == "completed";
     add(is_whole ? "response.completed" : "response.incomplete", {{"response", response}}, out);
   }
@@ -172,6 +217,7 @@ class ResponseEvents final : public EventWriter {
     open_ = kind;
     item_id_ = prefix + random_id();
     text_.clear();
+    logprobs_.clear();
   }
   void add_item(const char* type, json::object item, std::string& out) {
     add(type, {{"output_index", output_.size()}, {"item", std::move(item)}}, out);
@@ -203,9 +249,10 @@ class ResponseEvents final : public EventWriter {
   void add_text(const std::string& text, std::string& out) {
     if (open_ != Open::kText) open_text(out);
     text_ += text;
+    logprobs_.insert(logprobs_.end(), new_logprobs_.begin(), new_logprobs_.end());
     json::object event = here();
     event["delta"] = text;
-    event["logprobs"] = json::array();
+    event["logprobs"] = std::exchange(new_logprobs_, {});
     add("response.output_text.delta", std::move(event), out);
   }
 
@@ -222,7 +269,7 @@ class ResponseEvents final : public EventWriter {
         {{"item_id", item_id_}, {"output_index", output_.size()}, {"delta", call.arguments}}, out);
   }
 
-  void close(std::string& out) {
+  void close(std::string& out, const char* status = "completed") {
     json::object item;
     switch (std::exchange(open_, Open::kNothing)) {
       case Open::kNothing:
@@ -235,10 +282,10 @@ class ResponseEvents final : public EventWriter {
         break;
       }
       case Open::kText: {
-        item = message_item(item_id_, text_, "completed");
+        item = message_item(item_id_, text_, status, logprobs_);
         json::object event = here();
         event["text"] = text_;
-        event["logprobs"] = json::array();
+        event["logprobs"] = logprobs_;
         add("response.output_text.done", std::move(event), out);
         json::object part = here();
         part["part"] = item.at("content").at(0);
@@ -252,7 +299,7 @@ class ResponseEvents final : public EventWriter {
              {"name", call_name_},
              {"arguments", text_}},
             out);
-        item = call_item(item_id_, call_id_, call_name_, text_, "completed");
+        item = call_item(item_id_, call_id_, call_name_, text_, status);
         break;
     }
     add_item("response.output_item.done", item, out);
@@ -262,9 +309,11 @@ class ResponseEvents final : public EventWriter {
   Submission& submission_;
   const json::object body_;
   AnswerParser parser_;
+  ReasoningCounter reasoning_;
   UsageCounts counts_;
   std::optional<FinishReason> reason_;
   json::array output_;
+  json::array logprobs_, new_logprobs_;  // of the open text; not sent yet
   Open open_ = Open::kNothing;
   std::string item_id_, text_, call_name_, call_id_;
   int64_t num_events_ = 0;
@@ -275,11 +324,12 @@ class ResponseEvents final : public EventWriter {
 Reply handle_responses(Service& service, Exchange& exchange) {
   const auto body = parse_body(exchange);
   if (!body) return error_reply(body.error());
-  auto request = parse_responses(*body, service.options().sampling, service.options().limits);
+  auto request = parse_responses(*body, service.options().sampling, service.options().limits,
+                                 service.loop().limits().max_model_len);
   if (!request) return error_reply(request.error());
   auto submission = Submission::create(service, exchange, *std::move(request),
                                        answer_id("resp_", exchange, *body));
-  if (!submission) return error_reply(submission.error());
+  if (!submission) return error_reply(as_responses_error(submission.error()));
   if (!(*submission)->request().stream) {
     return make_whole_answer(
         *std::move(submission),

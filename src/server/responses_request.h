@@ -8,8 +8,13 @@
 
 namespace ernie {
 
-/// As a chat. An error names the field as this API calls it.
+/// The error of a chat with the field as this API calls it.
+Error as_responses_error(Error error);
+
+/// As a chat. `max_model_len`: tokens, for `truncation`. An error names the field as this API calls
+/// it.
 Result<ServerRequest> parse_responses(const boost::json::object& body,
-                                      const SamplingParams& defaults, const RequestLimits& limits);
+                                      const SamplingParams& defaults, const RequestLimits& limits,
+                                      int64_t max_model_len);
 
 }  // namespace ernie

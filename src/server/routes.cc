@@ -34,6 +34,8 @@ std::span<const Route> routes() {
       {"POST", "/v1/responses", kKey, handle_responses, true, "The Responses API"},
       {"GET", "/v1/responses/{id}", kKey, handle_stored_response, false,
        "Answers are not stored: 404"},
+      {"POST", "/v1/responses/{id}/cancel", kKey, handle_stored_response, false,
+       "Answers do not run in the background: 404"},
       {"POST", "/v1/messages", kKey, handle_messages, true, "The Messages API"},
       {"POST", "/v1/messages/count_tokens", kKey, handle_count_tokens, true,
        "Tokens of a conversation"},
