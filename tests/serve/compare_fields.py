@@ -2,112 +2,12 @@
 
 import random
 
-CAPITAL = "The capital of France is"
-SUM = "17 + 25 ="
-SCHEMA = {"type": "object", "properties": {"a": {"enum": ["b", "c"]}}, "required": ["a"], "additionalProperties": False}
-TOOLS = [{"type": "function", "function": {"name": "now", "description": "The time", "parameters": {
-    "type": "object", "properties": {"zone": {"enum": ["UTC", "CET"]}}, "required": ["zone"], "additionalProperties": False}}}]
+from compare_cases import CAPITAL, SUM, USER, ZONE, after, bad, good, switch
+from compare_fields_common import COMMON
+
+TOOLS = [{"type": "function", "function": {"name": "now", "description": "The time", "parameters": ZONE}}]
 NAMED = {"type": "function", "function": {"name": "now"}}
 IDS = [299, 361, 301, 492, 397, 763, 602, 298]  # CAPITAL for the demo
-
-
-class Case:
-    """One value of a field. `more`: other members that it needs. `accepted`: whether it can have companions."""
-
-    def __init__(self, label, value, accepted=True, **more):
-        self.label, self.value, self.accepted, self.more = label, value, accepted, more
-
-
-def good(label, value, **more):
-    return Case(label, value, True, **more)
-
-
-def bad(label, value, **more):
-    return Case(label, value, False, **more)
-
-
-def switch(**more):
-    return [good("true", True, **more), good("false", False, **more), bad("text", "x", **more), bad("list", [], **more)]
-
-
-def number(goods, bads, **more):
-    return [good(str(v), v, **more) for v in goods] + [bad(str(v), v, **more) for v in bads] + [bad("text", "x"), good("null", None)]
-
-
-def text(*goods):
-    return [good(v or "empty", v) for v in goods] + [bad("number", 5), bad("list", []), good("null", None)]
-
-
-DRAW = {"temperature": 0.9, "seed": 3}
-COMMON = {
-    "model": [good("its name", "demo"), good("null", None), good("empty", ""), bad("unknown", "nope"), bad("number", 5)],
-    "max_tokens": [good("1", 1), good("12", 12), good("null", None), bad("0", 0), bad("-1", -1), bad("1.5", 1.5), bad("text", "x"),
-                   bad("digits", "5"), bad("true", True), bad("beyond the context", 100000)],
-    "temperature": number([0, 0.7, 2, 0.005], [2.1, -1, 1e400]),
-    "top_p": number([0.5, 1, 0.0001], [0, 1.5, -1], **DRAW),
-    "top_k": number([0, -1, 1, 5], [-2, 1.5], **DRAW),
-    "min_p": number([0, 0.1, 1], [-0.1, 1.1], **DRAW),
-    "presence_penalty": number([0, 0.5, -2], [2.5, -3]),
-    "frequency_penalty": number([0, 0.5, -2], [2.5, -3]),
-    "repetition_penalty": number([1, 1.1], [0, -1]),
-    "n": [good("1", 1), good("2 drawn", 2, **DRAW), good("3 drawn", 3, **DRAW), bad("2 greedy", 2), bad("0", 0), bad("-1", -1),
-          bad("text", "x"), bad("null", None), bad("17", 17, **DRAW), bad("20000", 20000, **DRAW)],
-    "seed": number([0, 1, -1, 2**63 - 1], [2**63, 1.5]),
-    "stop": [good("text", "."), good("two", [".", "zz"]), good("none", []), good("null", None), bad("empty", ""), bad("list of empty", [""]),
-             bad("number", 5), bad("list of number", [5]), bad("5 texts", ["q1", "q2", "q3", "q4", "q5"]), bad("17 texts", ["q"] * 17)],
-    "stop_token_ids": [good("one", [3]), good("none", []), good("null", None), bad("text", "x"), bad("list of text", ["x"]),
-                       bad("negative", [-1]), bad("beyond the vocabulary", [99999])],
-    "include_stop_str_in_output": switch(stop=["."]),
-    "ignore_eos": switch(max_tokens=12),
-    "min_tokens": number([0, 3], [-1, 20, 1.5], max_tokens=12),
-    "skip_special_tokens": switch(),
-    "spaces_between_special_tokens": switch(),
-    "logit_bias": [good("one", {"20": -5}), good("none", {}), good("null", None), good("beyond 100", {"20": -200}),
-                   bad("beyond the vocabulary", {"99999": 1}), bad("negative id", {"-1": 1}), bad("key of letters", {"x": 1}),
-                   bad("text", {"20": "x"}), bad("number", 5)],
-    "stream": [good("true", True), good("false", False), good("null", None), bad("text", "x")],
-    "stream_options": [good("usage", {"include_usage": True}, stream=True), good("no usage", {"include_usage": False}, stream=True),
-                       good("continuous", {"include_usage": True, "continuous_usage_stats": True}, stream=True),
-                       good("continuous alone", {"continuous_usage_stats": True}, stream=True), good("nothing", {}, stream=True),
-                       good("null", None), bad("without stream", {"include_usage": True}), bad("nothing without stream", {}),
-                       bad("text", {"include_usage": "x"}, stream=True), bad("number", 5, stream=True)],
-    "return_token_ids": switch(),
-    "prompt_logprobs": [good("0", 0), good("2", 2), good("null", None), bad("-1", -1), bad("-2", -2), bad("21", 21), bad("text", "2"),
-                        bad("1 with stream", 1, stream=True), good("0 with stream", 0, stream=True)],
-    "allowed_token_ids": [good("some", list(range(2, 60))), good("null", None), bad("none", []), bad("beyond the vocabulary", [99999]),
-                          bad("negative", [-1]), bad("text", "x")],
-    "bad_words": [good("one", ["Paris"]), good("none", []), bad("empty", [""]), bad("number", [5]), bad("text", "x"),
-                  bad("129", [f"q{i}" for i in range(129)])],
-    "truncate_prompt_tokens": [good("3", 3), good("-1", -1), good("null", None), bad("0", 0), bad("-2", -2), bad("beyond the context", 99999),
-                               bad("text", "x")],
-    "truncation_side": [good("left", "left", truncate_prompt_tokens=3), good("right", "right", truncate_prompt_tokens=3),
-                        good("null", None, truncate_prompt_tokens=3), bad("unknown", "middle"), bad("number", 5)],
-    "response_format": [good("text", {"type": "text"}), good("null", None),
-                        good("json_schema", {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}, max_tokens=40),
-                        good("json_object", {"type": "json_object"}, max_tokens=8), bad("no schema", {"type": "json_schema"}),
-                        bad("unknown", {"type": "x"}), bad("number", 5), bad("nothing", {})],
-    "structured_outputs": [good("choice", {"choice": ["aba", "bab"]}), good("regex", {"regex": "[ab]{3}"}),
-                           good("json", {"json": SCHEMA}, max_tokens=40),
-                           good("json as text", {"json": '{"enum": [1, 2]}'}), good("grammar", {"grammar": "root ::= [ab] [ab]"}),
-                           good("null", None), bad("two kinds", {"regex": "a", "choice": ["a"]}), bad("nothing", {}), bad("text", "x"),
-                           bad("open regex", {"regex": "("}), bad("bad grammar", {"grammar": "root :: x"}), bad("no choices", {"choice": []}),
-                           bad("choice of number", {"choice": [5]}), bad("regex of number", {"regex": 5}),
-                           bad("structural tag", {"structural_tag": "x"})],
-    "priority": [good("0", 0), bad("1", 1), bad("text", "x"), bad("null", None)],
-    "request_id": [good("a name", "abc"), bad("number", 5), bad("list", []), bad("null", None)],
-    "user": text("me", ""),
-    "add_special_tokens": switch(),
-    "use_beam_search": [good("false", False), bad("true", True), bad("text", "x")],
-    "length_penalty": [good("1", 1.0), good("2", 2.0), bad("text", "x")],
-    "cache_salt": text("salt"),
-    "session_id": text("a", ""),
-    "stream_interval": [good("1", 1, stream=True), good("4", 4, stream=True), bad("0", 0, stream=True), bad("text", "x")],
-    "vllm_xargs": [good("an object", {"a": 1}), good("null", None), bad("text", "x")],
-    "thinking_token_budget": [good("null", None), bad("5", 5), bad("text", "x")],
-    "repetition_detection": [good("null", None), bad("an object", {"max_pattern_size": 2, "min_count": 3}), bad("text", "x")],
-    "kv_transfer_params": [good("null", None), good("an object", {"a": 1}), bad("text", "x")],
-    "not_a_field": [good("number", 5), good("text", "x"), good("list", [])],
-}
 COMPLETION = {
     "prompt": [good("text", SUM), good("texts", [CAPITAL, SUM]), good("ids", IDS), good("lists of ids", [IDS, [30]]),
                good("one text in a list", [SUM]),
@@ -129,13 +29,6 @@ COMPLETION = {
 }
 COMPLETION["structured_outputs"] = COMMON["structured_outputs"] + [
     good("choice with log-probabilities", {"choice": ["aba", "bab"]}, logprobs=2)]
-USER = {"role": "user", "content": SUM}
-
-
-def after(*messages):
-    return [USER, *messages]
-
-
 CHAT = {
     "messages": [
         good("user", [USER]), good("system and user", [{"role": "system", "content": "Add."}, USER]),
