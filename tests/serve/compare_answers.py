@@ -10,14 +10,20 @@ class Answer:
         self.status, self.body = status, body
         self.type = headers.get("content-type", "")
         self.is_stream = self.type.startswith("text/event-stream")
-        self.events = []
+        self.events, self.names = [], []
         try:
             self.json = None if self.is_stream or not body else json.loads(body)
         except ValueError:
             self.json = None
         if self.is_stream:
-            lines = [line[6:] for line in body.decode("utf-8", "replace").split("\n") if line.startswith("data: ")]
-            self.events = [line if line == "[DONE]" else json.loads(line) for line in lines]
+            self.read_events(body.decode("utf-8", "replace"))
+
+    def read_events(self, text):
+        """Payloads, and what their `event:` lines call them; comments are none."""
+        for lines in (block.split("\n") for block in text.split("\n\n")):
+            for data in (line[6:] for line in lines if line.startswith("data: ")):
+                self.events.append(data if data == "[DONE]" else json.loads(data))
+                self.names += [line[7:] for line in lines if line.startswith("event: ")]
 
     def bodies(self):
         """The one body, or those of the events of a stream."""
@@ -32,7 +38,11 @@ def send(url, request, body=None):
     try:
         connection.request(request.method, request.path, data, request.headers)
         reply = connection.getresponse()
-        return Answer(reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read())
+        headers = {k.lower(): v for k, v in reply.getheaders()}
+        try:
+            return Answer(reply.status, headers, reply.read())
+        except http.client.IncompleteRead:
+            return Answer("broken off", headers, b"")
     finally:
         connection.close()
 
@@ -42,8 +52,8 @@ def choices_of(answer):
     log-probabilities as (token, value, {token: value})."""
     choices = {}
     for part in [choice for body in answer.bodies() for choice in body.get("choices", [])]:
-        choice = choices.setdefault(part["index"], {"text": "", "role": None, "calls": [], "finish_reason": None, "stop_reason": None,
-                                                    "token_ids": [], "logprobs": []})
+        choice = choices.setdefault(part["index"], {"text": "", "role": None, "calls": [], "items": [], "finish_reason": None,
+                                                    "stop_reason": None, "token_ids": [], "logprobs": []})
         message = part.get("message") or part.get("delta") or {}
         choice["role"] = message.get("role") or choice["role"]
         choice["text"] += part.get("text") or message.get("content") or ""

@@ -35,5 +35,10 @@ def text(*goods):
     return [good(v or "empty", v) for v in goods] + [bad("number", 5), bad("list", []), good("null", None)]
 
 
+def with_name(cases, old, new):
+    """The same values where another route calls a member of their companions otherwise."""
+    return [Case(one.label, one.value, one.accepted, **{new if name == old else name: value for name, value in one.more.items()}) for one in cases]
+
+
 def after(*messages):
     return [USER, *messages]

@@ -4,6 +4,8 @@ import random
 
 from compare_cases import CAPITAL, SUM, USER, ZONE, after, bad, good, switch
 from compare_fields_common import COMMON
+from compare_fields_messages import COUNT_TOKENS, MESSAGES, MESSAGES_COMPANIONS
+from compare_fields_responses import RESPONSES, RESPONSES_COMPANIONS
 
 TOOLS = [{"type": "function", "function": {"name": "now", "description": "The time", "parameters": ZONE}}]
 NAMED = {"type": "function", "function": {"name": "now"}}
@@ -20,7 +22,7 @@ COMPLETION = {
     "return_tokens_as_token_ids": switch(logprobs=2),
     "echo": switch() + [good("true with logprobs", True, logprobs=2), good("true with token ids", True, return_token_ids=True, stream=False),
                         good("true in a stream", True, stream=True),
-                        good("true and nothing generated", True, max_tokens=0, min_tokens=0, return_token_ids=False),
+                        good("true and nothing generated", True, max_tokens=0, min_tokens=0, return_token_ids=False, stream=False),
                         good("true and nothing generated with logprobs", True, max_tokens=0, min_tokens=0, return_token_ids=False, logprobs=1)],
     "suffix": [good("null", None), good("empty", ""), bad("text", "x"), bad("number", 5)],
     "best_of": [good("1", 1), bad("2", 2), good("null", None)],
@@ -95,27 +97,35 @@ DETOKENIZE = {
                bad("null", None)],
     "model": [good("its name", "demo"), good("null", None), bad("unknown", "nope")],
 }
-ROUTES = {
-    "completions": ("/v1/completions", {"model": "demo", "prompt": CAPITAL, "max_tokens": 8, "temperature": 0}, {**COMMON, **COMPLETION}),
-    "chat": ("/v1/chat/completions", {"model": "demo", "messages": [USER], "max_tokens": 8, "temperature": 0}, {**COMMON, **CHAT}),
-    "tokenize": ("/tokenize", {"model": "demo", "prompt": CAPITAL}, TOKENIZE),
-    "detokenize": ("/detokenize", {"model": "demo", "tokens": IDS}, DETOKENIZE),
-}
-# Requests that are no combination of fields: name, method, path, body, headers.
-JSON_TYPE = {"Content-Type": "application/json"}
-PLAIN = [("GET " + path, "GET", path, None, {}) for path in
-         ("/health", "/ping", "/version", "/load", "/v1/models", "/v1/models/demo", "/v1/nothing", "/v1/completions", "/openapi.json",
-          "/metrics")]
-PLAIN += [("POST /ping", "POST", "/ping", None, {}), ("POST /v1/models", "POST", "/v1/models", "{}", JSON_TYPE)]
-PLAIN += [(f"{name} {label}", "POST", ROUTES[name][0], body, headers) for name in ("completions", "chat", "tokenize") for label, body,
-          headers in (
-    ("body: no JSON", "{", JSON_TYPE), ("body: list", "[]", JSON_TYPE), ("body: number", "5", JSON_TYPE), ("body: null", "null", JSON_TYPE),
-    ("body: nothing", "", JSON_TYPE), ("body: empty object", "{}", JSON_TYPE), ("type: text", '{"prompt": "a"}', {"Content-Type": "text/plain"}))]
 # What goes along with a field that is under test, without touching it.
 COMPANIONS = [("seed", 7), ("user", "someone"), ("top_p", 0.9), ("min_p", 0.05), ("skip_special_tokens", True), ("stop", ["zz"]),
               ("return_token_ids", True),
               ("stream", True), ("logit_bias", {"900": -10}), ("presence_penalty", 0), ("min_tokens", 1), ("not_known_anywhere", [1])]
 NO_STREAM = {"prompt_logprobs", "use_beam_search", "stream_options"}
+# For each route: path, what every request holds, the fields, companions.
+ROUTES = {
+    "completions": ("/v1/completions", {"model": "demo", "prompt": CAPITAL, "max_tokens": 8, "temperature": 0}, {**COMMON, **COMPLETION},
+                    COMPANIONS),
+    "chat": ("/v1/chat/completions", {"model": "demo", "messages": [USER], "max_tokens": 8, "temperature": 0}, {**COMMON, **CHAT}, COMPANIONS),
+    "responses": ("/v1/responses", {"model": "demo", "input": SUM, "max_output_tokens": 8, "temperature": 0}, RESPONSES, RESPONSES_COMPANIONS),
+    "messages": ("/v1/messages", {"model": "demo", "messages": [USER], "max_tokens": 8, "temperature": 0}, MESSAGES, MESSAGES_COMPANIONS),
+    "count_tokens": ("/v1/messages/count_tokens", {"model": "demo", "messages": [USER]}, COUNT_TOKENS, []),
+    "tokenize": ("/tokenize", {"model": "demo", "prompt": CAPITAL}, TOKENIZE, []),
+    "detokenize": ("/detokenize", {"model": "demo", "tokens": IDS}, DETOKENIZE, []),
+}
+# Requests that are no combination of fields: name, method, path, body, headers.
+JSON_TYPE = {"Content-Type": "application/json"}
+PLAIN = [("GET " + path, "GET", path, None, {}) for path in
+         ("/health", "/ping", "/version", "/load", "/v1/models", "/v1/models/demo", "/v1/nothing", "/v1/completions", "/openapi.json",
+          "/metrics", "/v1/responses/resp_x", "/v1/messages")]
+PLAIN += [("POST " + path, "POST", path, body, JSON_TYPE if body else {}) for path, body in
+          (("/ping", None), ("/v1/models", "{}"), ("/v1/responses/resp_x/cancel", "{}"))]
+PLAIN += [(f"{name} {label}", "POST", ROUTES[name][0], body, headers)
+          for name in ("completions", "chat", "responses", "messages", "count_tokens", "tokenize") for label, body, headers in (
+    ("body: no JSON", "{", JSON_TYPE), ("body: list", "[]", JSON_TYPE), ("body: number", "5", JSON_TYPE), ("body: null", "null", JSON_TYPE),
+    ("body: nothing", "", JSON_TYPE), ("body: empty object", "{}", JSON_TYPE), ("type: text", '{"prompt": "a"}', {"Content-Type": "text/plain"}))]
+PLAIN += [(f"messages without {name}", "POST", "/v1/messages", {k: v for k, v in ROUTES["messages"][1].items() if k != name}, JSON_TYPE)
+          for name in ("model", "messages", "max_tokens")]
 
 
 class Request:
@@ -130,12 +140,12 @@ class Request:
 
 def combine(route, field, case, chance):
     """The request that tests a value, along with others picked by `chance`."""
-    path, base, _ = ROUTES[route]
+    path, base, _, companions = ROUTES[route]
     body = {**base, **case.more, field: case.value}
     if field == "messages" and route == "tokenize" or "messages" in case.more:
         body.pop("prompt", None)
-    if case.accepted and route in ("completions", "chat"):
-        for name, value in chance.sample(COMPANIONS, chance.randint(0, 3)):
+    if case.accepted and companions:
+        for name, value in chance.sample(companions, chance.randint(0, 3)):
             if name not in body and not (name == "stream" and field in NO_STREAM):
                 body[name] = value
     return Request(f"{route} {field}: {case.label}", "POST", path, body, JSON_TYPE, route, field, case.label)
@@ -144,7 +154,7 @@ def combine(route, field, case, chance):
 def requests_of(seed, at_least):
     """Every value of the table once, what has no fields, and more until there are `at_least`. The order is the seed's."""
     chance = random.Random(seed)
-    cases = [(route, field, case) for route, (_, _, fields) in ROUTES.items() for field, values in fields.items() for case in values]
+    cases = [(route, field, case) for route, (_, _, fields, _) in ROUTES.items() for field, values in fields.items() for case in values]
     chosen = list(cases)
     while len(chosen) + len(PLAIN) < at_least:
         chosen.append(chance.choice(cases))
@@ -155,7 +165,7 @@ def requests_of(seed, at_least):
 
 def uses_of_fields(requests):
     """How many requests of a route hold each field of the table."""
-    uses = {(route, field): 0 for route, (_, _, fields) in ROUTES.items() for field in fields}
+    uses = {(route, field): 0 for route, (_, _, fields, _) in ROUTES.items() for field in fields}
     for request in requests:
         for field in request.body if request.route else ():
             if (request.route, field) in uses:

@@ -1,4 +1,4 @@
-"""Fields that completions and chats have in common, with their values."""
+"""Fields that completions, chats and responses have in common, with their values."""
 
 from compare_cases import DRAW, SCHEMA, bad, good, number, switch, text
 

@@ -17,13 +17,15 @@ DIRECTORY holds the files of models/demo but README.md and accuracy.json; FILE i
 
 The requests are those of compare_fields.py: each value of each field once, together with others that `--seed` picks.
 Compared are status, content type, the shape of the body (which keys, of which types), error type and param, ids, finish
-and stop reasons, usage, texts, token ids and log-probabilities, and how a stream is cut into events. Not compared are the
-words of errors, times, and what was drawn at random. Log-probabilities may differ by 0.1 and a tenth, because the other
-server computes with bfloat16. Where greedy texts differ, both are asked for their log-probabilities at the first token
-that does; less than 0.5 between the two tokens is a near tie and no difference, but counted.
+and stop reasons, usage, texts, calls, items and blocks, token ids and log-probabilities, and how a stream is cut into
+events, in which order and under which names. Not compared are the words of errors, times, and what was drawn at random.
+Log-probabilities may differ by 0.1 and a tenth, because the other server computes with bfloat16. Where greedy texts
+differ, both are asked for their log-probabilities at the first token that does; less than 0.5 between the two tokens is a
+near tie and no difference, but counted.
 
-Each difference has a signature. compare_explanations.py maps signatures to words of docs/serving.md. Exit code 1: a
-difference without explanation, words that are not in the document, or an explanation that nothing needs.
+Each difference has a signature. compare_explanations.py maps signatures to words of
+docs/serving.md. Exit code 1: a difference without explanation, words that are not in the document, or an explanation
+that nothing needs.
 """
 
 import argparse
@@ -34,15 +36,18 @@ import re
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
-from compare_answers import choices_of, framing_of, places_of, send, usage_of  # noqa: E402
+from compare_answers import framing_of, places_of, send  # noqa: E402
 from compare_explanations import EXPLANATIONS, METRIC_EXPLANATIONS  # noqa: E402
-from compare_fields import requests_of, uses_of_fields  # noqa: E402
+from compare_fields import Request, requests_of, uses_of_fields  # noqa: E402
+from compare_items import counts_of, framing_of_items, order_of, parts_of, probe_of, response_of  # noqa: E402
 from compare_metrics import compare_metrics  # noqa: E402
 from compare_shapes import error_differences, logprob_differences, same_prompt_logprobs, shape_differences, value_differences  # noqa: E402
 
 DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "serving.md")
 MIN_USES = 3
 NEAR_TIE = 0.5
+# Routes whose answers are made of items or blocks.
+ITEMS = ("responses", "messages")
 
 
 class Comparison:
@@ -52,13 +57,15 @@ class Comparison:
 
     def is_near_tie(self, request):
         """Whether the first token that differs was as likely as the other server's, nearly. Two tokens may have one text."""
-        body = {k: v for k, v in request.body.items() if k not in ("stream", "stream_options", "echo", "logprobs", "top_logprobs")}
-        body["return_tokens_as_token_ids"] = True
-        body.update({"logprobs": True, "top_logprobs": 20} if request.route == "chat" else {"logprobs": 20})
-        answers = [send(url, request, body) for url in (self.ours, self.other)]
+        probe = probe_of(request)
+        if probe is None:
+            return False
+        route, path, body = probe
+        asked = Request(request.name, "POST", path, body, request.headers, route)
+        answers = [send(url, asked) for url in (self.ours, self.other)]
         if any(answer.status != 200 for answer in answers):
             return False
-        mine, theirs = (choices_of(answer) for answer in answers)
+        mine, theirs = (parts_of(route, answer) for answer in answers)
         for index, choice in mine.items():
             for one, other in zip(choice["logprobs"], theirs.get(index, {"logprobs": []})["logprobs"]):
                 if one[0] != other[0]:
@@ -77,6 +84,11 @@ class Comparison:
             return found + list(error_differences(request, mine, theirs))
         if request.path in ("/openapi.json", "/metrics"):
             return found
+        if request.route in ITEMS:
+            try:
+                return found or self.compare_items(request, mine, theirs)
+            except (KeyError, IndexError) as problem:
+                return [f"{request.name}: an answer lacks {problem}"]
         if mine.is_stream and theirs.is_stream:
             found += self.compare_streams(request, mine, theirs)
         elif mine.json is not None and theirs.json is not None:
@@ -89,9 +101,25 @@ class Comparison:
             found += value_differences(request.name, mine.json, theirs.json)
         return found
 
+    def compare_items(self, request, mine, theirs):
+        """Of a route whose answers are made of items or blocks."""
+        errors = [sum(event["type"] == "error" for event in answer.bodies()) if answer.is_stream else 0 for answer in (mine, theirs)]
+        if errors != [0, 0]:
+            return [f"{request.name}: errors in the stream: {errors[0]} here, {errors[1]} there"] if errors[0] != errors[1] else []
+        found = []
+        if mine.is_stream and theirs.is_stream:
+            parts = [parts_of(request.route, answer)[0] for answer in (mine, theirs)]
+            has_same_text = all(parts[0][name] == parts[1][name] for name in ("text", "calls"))
+            found += item_stream_differences(request, mine, theirs, has_same_text)
+        else:
+            found += shape_differences(f"{request.route} answer", without_end(mine.json), without_end(theirs.json))
+        if request.route == "responses":
+            found += value_differences("responses response", *(members_of(response_of(answer)) for answer in (mine, theirs)))
+        return found + self.compare_choices(request, mine, theirs)
+
     def compare_choices(self, request, mine, theirs):
         found = []
-        ours, other = choices_of(mine), choices_of(theirs)
+        ours, other = parts_of(request.route, mine), parts_of(request.route, theirs)
         if sorted(ours) != sorted(other):
             return [f"{request.name}: choices {sorted(ours)} here, {sorted(other)} there"]
         if not request.is_greedy():
@@ -106,12 +134,13 @@ class Comparison:
             return [f"{request.name}: text {ours[i]['text']!r} {ours[i]['calls'] or ''} here, {other[i]['text']!r} {other[i]['calls'] or ''} there"]
         self.num_same_texts += 1
         for i, choice in ours.items():
-            for name in ("role", "finish_reason", "stop_reason", "token_ids"):
+            for name in ("role", "items", "finish_reason", "stop_reason", "token_ids"):
                 if choice[name] != other[i][name]:
                     found.append(f"{request.name}: {name} {choice[name]} here, {other[i][name]} there")
             found += logprob_differences(request.name, choice["logprobs"], other[i]["logprobs"])
-        if usage_of(mine) != usage_of(theirs):
-            found.append(f"{request.name}: usage {usage_of(mine)} here, {usage_of(theirs)} there")
+        usage, other_usage = (counts_of(request.route, answer) for answer in (mine, theirs))
+        if usage != other_usage:
+            found.append(f"{request.name}: usage {usage} here, {other_usage} there")
         for name in ("prompt_token_ids", "prompt_logprobs"):
             for one, two in zip(places_of(mine, name), places_of(theirs, name)):
                 if name == "prompt_token_ids" and one != two:
@@ -126,6 +155,34 @@ class Comparison:
             if ours[name] != other[name]:
                 yield f"{request.route} stream: {name}: {ours[name]} here, {other[name]} there"
         yield from shape_differences(f"{request.route} stream", mine.bodies(), theirs.bodies())
+
+
+def members_of(body):
+    """What a response says of its request: not how it ended, which depends on the text."""
+    return {name: value for name, value in body.items() if name not in ("output", "usage", "status", "incomplete_details")}
+
+
+def without_end(event):
+    """Of a response and its events; others stay as they are."""
+    if "response" in event:
+        return {**event, "response": without_end(event["response"])}
+    return {name: value for name, value in event.items() if name != "incomplete_details"}
+
+
+def item_stream_differences(request, mine, theirs, has_same_text):
+    ours, other = framing_of_items(mine), framing_of_items(theirs)
+    for name in sorted(set(ours) | set(other)):
+        if ours.get(name) != other.get(name):
+            yield f"{request.route} stream: {name}: {ours.get(name)} here, {other.get(name)} there"
+    orders = order_of(mine), order_of(theirs)
+    alone = [sorted(set(one) - set(two)) for one, two in (orders, orders[::-1])]
+    if any(alone) and has_same_text:
+        yield f"{request.route} stream: events {', '.join(alone[0]) or 'none'} here alone, {', '.join(alone[1]) or 'none'} there alone"
+    elif orders[0] != orders[1] and has_same_text:
+        yield f"{request.route} stream: events {', '.join(orders[0])} here, {', '.join(orders[1])} there"
+    for kind in sorted(set(orders[0]) & set(orders[1])):
+        bodies = ([without_end(event) for event in answer.bodies() if event["type"] == kind] for answer in (mine, theirs))
+        yield from shape_differences(f"{request.route} {kind} in a stream", *bodies)
 
 
 class Explanations:

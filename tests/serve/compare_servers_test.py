@@ -14,6 +14,7 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
+import compare_items  # noqa: E402
 import compare_servers  # noqa: E402
 from compare_fields import requests_of, uses_of_fields  # noqa: E402
 from server import Server  # noqa: E402
@@ -76,7 +77,7 @@ class Seen(unittest.TestCase):
     def test_a_server_is_like_itself(self):
         done = subprocess.run([sys.executable, SCRIPT, self.url, self.url, "--no-explanations"], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertRegex(done.stdout, r"\n\d{3} requests: \d{3} greedy answers with equal texts, 0 near ties; 0 different differences")
+        self.assertRegex(done.stdout, r"\n\d{4} requests: \d{3} greedy answers with equal texts, 0 near ties; 0 different differences")
 
     def test_one_change_is_a_failure_of_the_script(self):
         with Changed(self.server.port, lambda status, body: (status, body.replace(b'"total_tokens"', b'"all_tokens"'))) as other:
@@ -112,6 +113,71 @@ class Seen(unittest.TestCase):
         self.assertIn("usage in: last here, none there", str(self.replaced(rb'data: [^\n]*"choices":\[\][^\n]*\n\n', b"", one)))
         self.assertIn("first delta", str(self.replaced(rb'"role":"assistant",', b"", one)))
         self.assertIn("events that end a choice", str(self.replaced(rb'"finish_reason":null', b'"finish_reason":"stop"', one)))
+
+    def test_responses(self):
+        one = "^responses input: user$"
+        self.assertEqual(self.replaced(rb'"service_tier":"auto"', b'"service_tier":"flex"', one),
+                         ["responses response: service_tier 'auto' here, 'flex' there"])
+        self.assertIn("items ['message completed'] here, ['message incomplete'] there",
+                      str(self.replaced(rb'"role":"assistant","status":"completed"', b'"role":"assistant","status":"incomplete"', one)))
+        self.assertIn("text '42'", str(self.replaced(rb'"text":"42"|"delta":"42?"', b'"text":"43","delta":"43"', one)))
+        self.assertIn("usage {", str(self.replaced(rb'"output_tokens":\d+', b'"output_tokens":1', one)))
+        self.assertIn("annotations: list here, absent there", str(self.replaced(rb'"annotations":\[\],', b"", one)))
+        call = "^responses tool_choice: named$"
+        self.assertEqual(self.replaced(rb'"name":"now","arguments"', b'"name":"then","arguments"', call), [
+            """responses tool_choice: named: text '' [['now', '{"zone":"CET"}']] here, '' [['then', '{"zone":"CET"}']] there"""])
+        self.assertEqual(self.replaced(rb'"type":"BadRequestError"', b'"type":"invalid_request_error"', "^responses max_output_tokens: -1$"),
+                         ["error type: BadRequestError here, invalid_request_error there"])
+
+    def test_streams_of_responses(self):
+        one = "^responses include: logprobs in a stream$"
+        self.assertEqual(self.replaced(rb"event: response.created", b"event: created", one),
+                         ["responses stream: names of events are their types: True here, False there"])
+        self.assertEqual(self.replaced(rb'"sequence_number":3', b'"sequence_number":7', one),
+                         ["responses stream: numbered from 0: True here, False there"])
+        self.assertEqual(self.replaced(rb'"text":"42"', b'"text":"4"', one),
+                         ["responses stream: deltas, items and response agree: True here, False there"])
+        self.assertEqual(self.replaced(rb"event: response.in_progress\n[^\n]*\n\n", b"", one),
+                         ["responses stream: numbered from 0: True here, False there",
+                          "responses stream: events response.in_progress here alone, none there alone"])
+        self.assertIn("a log-probability is another", str(self.replaced(rb'"logprob":-[0-9.e-]+', b'"logprob":-5.5', one)))
+        self.assertIn("log-probabilities here, 0 there",
+                      str(self.replaced(rb'("delta":"[^"]*"),"logprobs":\[[^\n]*\}\]', rb'\1,"logprobs":[]', one)))
+
+    def test_messages(self):
+        one = "^messages messages: user$"
+        self.assertIn("finish_reason end_turn here, max_tokens there", str(self.replaced(rb"end_turn", b"max_tokens", one)))
+        self.assertIn("text '42'  here, '43'  there", str(self.replaced(rb'"text":"42"', b'"text":"43"', "^messages messages: blocks$") or
+                                                          self.replaced(rb'"text":"2"', b'"text":"3"', "^messages messages: blocks$")))
+        self.assertIn("usage {", str(self.replaced(rb'"output_tokens":\d+', b'"output_tokens":1', one)))
+        call = "^messages tool_choice: named$"
+        self.assertIn('{"zone": "UTC"}', str(self.replaced(rb'"zone":"CET"', b'"zone":"UTC"', call)))
+        self.assertEqual(self.replaced(rb'"type":"invalid_request_error"', b'"type":"api_error"', "^messages max_tokens: -1$"),
+                         ["messages error type: invalid_request_error here, api_error there"])
+        self.assertIn("input_tokens", str(self.replaced(rb'"input_tokens":\d+', b'"input_tokens":1', "^count_tokens messages: user$")))
+
+    def test_streams_of_messages(self):
+        one = "^messages tool_choice: named in a stream$"
+        self.assertEqual(self.replaced(rb"event: ping|event: message_stop", b"event: end", one),
+                         ["messages stream: names of events are their types: True here, False there"])
+        self.assertEqual(self.replaced(rb'"index":0', b'"index":1', "^messages stream: true$")[:1],
+                         ["messages stream: blocks numbered from 0: True here, False there"])
+        self.assertEqual(self.replaced(rb"event: content_block_stop\n[^\n]*\n\n", b"", one),
+                         ["messages stream: events content_block_stop here alone, none there alone"])
+        self.assertEqual(self.replaced(rb'"name":"now"', b'"name":"then"', one), [
+            """messages tool_choice: named in a stream: text '' [['now', '{"zone": "CET"}']] here, '' [['then', '{"zone": "CET"}']] there"""])
+        self.assertEqual(self.replaced(rb'"index":0,"delta"', b'"index":5,"delta"', one),
+                         ["messages tool_choice: named in a stream: an answer lacks 5"])
+        self.assertEqual(self.replaced(rb"event: message_stop\n[^\n]*", b'event: error\ndata: {"type":"error"}', one),
+                         ["messages tool_choice: named in a stream: errors in the stream: 0 here, 1 there"])
+
+    def test_every_kind_of_answer_can_be_asked_for_its_log_probabilities(self):
+        for name in ("completions", "chat", "responses", "messages"):
+            [request] = [one for one in requests_of(1, 150) if one.name == f"{name} temperature: 0"]
+            route, path, body = compare_items.probe_of(request)
+            asked = compare_servers.Request(name, "POST", path, body, request.headers, route)
+            choice = compare_items.parts_of(route, compare_servers.send(self.url, asked))[0]
+            self.assertEqual({len(top) for _, _, top in choice["logprobs"]}, {20}, name)
 
     def test_every_field_is_used_often_enough(self):
         for seed in range(3):

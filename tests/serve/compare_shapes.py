@@ -6,7 +6,8 @@ import re
 # Objects whose keys are data: their members are compared as elements of a list.
 MAPS = re.compile(r"(logprobs\.top_logprobs\[\]|prompt_logprobs\[\])$")
 # What depends on the moment, on chance or on what went before.
-VOLATILE = {"id", "created", "cached_tokens", "system_fingerprint", "owned_by", "root", "server_load", "version", "message"}
+VOLATILE = {"id", "created", "created_at", "completed_at", "cached_tokens", "system_fingerprint", "owned_by", "root", "server_load", "version",
+            "message"}
 
 
 def kind_of(value):
@@ -54,17 +55,20 @@ def shape_differences(kind, ours, other):
 
 
 def error_differences(request, ours, other):
+    kind = "messages error" if request.path.startswith("/v1/messages") and request.method == "POST" else "error"
+    if keys_of(ours.json) != keys_of(other.json):
+        yield f"{kind} body: {keys_of(ours.json)} here, {keys_of(other.json)} there, status {other.status}"
     mine, theirs = (answer.json.get("error") if isinstance(answer.json, dict) else None for answer in (ours, other))
     if not isinstance(mine, dict) or not isinstance(theirs, dict):
-        if type(mine) is not type(theirs):
-            yield f"error body: {keys_of(ours.json)} here, {keys_of(other.json)} there, status {other.status}"
+        if kind_of(mine) != kind_of(theirs) and keys_of(ours.json) == keys_of(other.json):
+            yield f"{kind} body: error is {kind_of(mine)} here, {kind_of(theirs)} there"
         return
-    yield from shape_differences("error", {k: v for k, v in mine.items() if k != "param"}, {k: v for k, v in theirs.items() if k != "param"})
+    yield from shape_differences(kind, {k: v for k, v in mine.items() if k != "param"}, {k: v for k, v in theirs.items() if k != "param"})
     for member in ("type", "code"):
         if mine.get(member) != theirs.get(member):
-            yield f"error {member}: {mine.get(member)} here, {theirs.get(member)} there"
+            yield f"{kind} {member}: {mine.get(member)} here, {theirs.get(member)} there"
     if mine.get("param") != theirs.get("param"):
-        yield f"error param: {param_name(request, mine.get('param'))} here, {param_name(request, theirs.get('param'))} there"
+        yield f"{kind} param: {param_name(request, mine.get('param'))} here, {param_name(request, theirs.get('param'))} there"
 
 
 def keys_of(value):
