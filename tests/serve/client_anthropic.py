@@ -1,5 +1,6 @@
 """The Messages API as `anthropic` uses it. usage: client_anthropic.py URL"""
 
+import json
 import sys
 
 import anthropic
@@ -30,6 +31,24 @@ history = MESSAGES + [{"role": "assistant", "content": [b.model_dump() for b in 
                       {"role": "user", "content": [{"type": "tool_result", "tool_use_id": forced.content[-1].id, "content": "12:00"},
                                                    {"type": "text", "text": "So?"}]}]
 check(client.messages.create(model="ernie-demo", max_tokens=6, messages=history, tools=[TOOL]).role == "assistant", "history")
+with client.messages.stream(model="ernie-demo", max_tokens=60, messages=MESSAGES, tools=[TOOL],
+                            tool_choice={"type": "tool", "name": "get_time", "disable_parallel_tool_use": True}) as stream:
+    kinds = [event.type for event in stream]
+    final = stream.get_final_message()
+    check(final.stop_reason == "tool_use" and final.content[-1].input["zone"] in ("UTC", "CET"), final)
+    check(kinds[0] == "message_start" and kinds[-1] == "message_stop" and "input_json" in kinds, kinds)
+many = client.messages.create(model="ernie-demo", max_tokens=200, messages=MESSAGES, tools=[TOOL],
+                              tool_choice={"type": "any", "disable_parallel_tool_use": True})
+check([block.type for block in many.content] == ["tool_use"], many)
+begun = client.messages.create(model="ernie-demo", max_tokens=8, extra_body={"temperature": 0}, messages=[
+    {"role": "user", "content": "17 + 25 ="}, {"role": "assistant", "content": "4"}])
+check(begun.content[0].text == "2", begun)
+formatted = client.messages.create(model="ernie-demo", max_tokens=60, messages=MESSAGES,
+                                   extra_body={"output_config": {"format": {"type": "json_schema", "schema": TOOL["input_schema"]}}})
+check(json.loads(formatted.content[0].text)["zone"] in ("UTC", "CET"), formatted)
+stopped = client.messages.create(model="ernie-demo", max_tokens=8, extra_body={"temperature": 0}, stop_sequences=["2"], messages=[
+    {"role": "user", "content": "17 + 25 ="}])
+check((stopped.stop_reason, stopped.stop_sequence, stopped.content[0].text) == ("stop_sequence", "2", "4"), stopped)
 count = client.messages.count_tokens(model="ernie-demo", messages=MESSAGES).input_tokens
 check(count > 0, count)
 for bad in ({"model": "nope"}, {"max_tokens": 0}, {"messages": []}):

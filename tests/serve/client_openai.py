@@ -80,6 +80,40 @@ with client.responses.stream(model=MODEL, input=[{"role": "user", "content": "Hi
     kinds = [event.type for event in stream]
     check(kinds[0] == "response.created" and kinds[-1] in ("response.completed", "response.incomplete"), kinds)
 
+flat = [{"type": "function", "name": "get_time", "parameters": TOOLS[0]["function"]["parameters"], "strict": True}]
+forced = {"tools": flat, "tool_choice": {"type": "function", "name": "get_time"}}
+called = client.responses.create(model=MODEL, input="Hi", max_output_tokens=60, **forced)
+check(called.output[0].type == "function_call" and json.loads(called.output[0].arguments)["zone"] in ("UTC", "CET"), called)
+with client.responses.stream(model=MODEL, input="Hi", max_output_tokens=60, **forced) as stream:
+    kinds = [event.type for event in stream]
+    final = stream.get_final_response()
+    check(final.output[0].parsed_arguments["zone"] in ("UTC", "CET") and "response.function_call_arguments.done" in kinds, (final, kinds))
+cut = client.responses.create(model=MODEL, input="Hi", max_output_tokens=2, **forced)
+check((cut.status, cut.output[0].status, cut.incomplete_details.reason) == ("incomplete", "incomplete", "max_output_tokens"), cut)
+turn = [{"role": "user", "content": "Hi"}, *[item.to_dict() for item in called.output],
+        {"type": "function_call_output", "call_id": called.output[0].call_id, "output": "12:00"}]
+check(client.responses.create(model=MODEL, input=turn, tools=flat, max_output_tokens=5).output, "history")
+likely = client.responses.create(model=MODEL, input="17 + 25 =", max_output_tokens=5, temperature=0, top_logprobs=2,
+                                 include=["message.output_text.logprobs"])
+check(likely.output_text == "42" and len(likely.output[0].content[0].logprobs[0].top_logprobs) == 2, likely)
+check(likely.usage.input_tokens_details.cache_write_tokens == 0 and likely.usage.output_tokens_details.reasoning_tokens == 0, likely.usage)
+shaped = client.responses.create(model=MODEL, input="Hi", max_output_tokens=40, text={"format": {
+    "type": "json_schema", "name": "x", "schema": schema, "strict": True}})
+check(json.loads(shaped.output_text)["a"] in range(10), shaped)
+for expected, bad in ((openai.BadRequestError, {"previous_response_id": "resp_x"}), (openai.BadRequestError, {"background": True}),
+                      (openai.BadRequestError, {"input": []}), (openai.NotFoundError, {"model": "nope"})):
+    try:
+        client.responses.create(**{"model": MODEL, "input": "Hi", **bad})
+        check(False, f"{bad} was accepted")
+    except expected as error:
+        check(error.body["message"], error.body)
+for method in (client.responses.retrieve, client.responses.cancel):
+    try:
+        method("resp_x")
+        check(False, "a response was stored")
+    except openai.NotFoundError as error:
+        check(error.body["message"], error.body)
+
 for expected, bad in ((openai.NotFoundError, {"model": "nope"}), (openai.BadRequestError, {"temperature": 9}),
                       (openai.BadRequestError, {"prompt": ""}), (openai.BadRequestError, {"max_tokens": -1})):
     if "--behind-router" in sys.argv and "max_tokens" in bad:
