@@ -60,6 +60,7 @@ EXPLANATIONS = [
     ("tokenize return_token_strs: true: token_strs .*", "`token_strs` of `/tokenize`"),
 ]
 METRIC_EXPLANATIONS = [
+    ("metric ernie:engine_.*_seconds_total: here alone", "two counters of its own"),
     ("metric .*_created: there alone", "`_created` times"),
     ("metric (python_|http_request_duration_highr|http_(request|response)_size).*: there alone", "metrics of Python, sizes of bodies"),
     ("metric vllm:(external_prefix_cache|mm_cache|prompt_tokens_cached_by_source|estimated_|admission_rejections|tool_call_parser_invocations|"

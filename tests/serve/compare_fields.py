@@ -113,6 +113,8 @@ ROUTES = {
     "tokenize": ("/tokenize", {"model": "demo", "prompt": CAPITAL}, TOKENIZE, []),
     "detokenize": ("/detokenize", {"model": "demo", "tokens": IDS}, DETOKENIZE, []),
 }
+# Where a stream is made otherwise than a whole answer, and not only cut into pieces.
+HALF_STREAMED = ("responses", "messages")
 # Requests that are no combination of fields: name, method, path, body, headers.
 JSON_TYPE = {"Content-Type": "application/json"}
 PLAIN = [("GET " + path, "GET", path, None, {}) for path in
@@ -148,6 +150,8 @@ def combine(route, field, case, chance):
         for name, value in chance.sample(companions, chance.randint(0, 3)):
             if name not in body and not (name == "stream" and field in NO_STREAM):
                 body[name] = value
+        if route in HALF_STREAMED and chance.random() < 0.5:
+            body.setdefault("stream", True)
     return Request(f"{route} {field}: {case.label}", "POST", path, body, JSON_TYPE, route, field, case.label)
 
 

@@ -23,7 +23,7 @@ Log-probabilities may differ by 0.1 and a tenth, because the other server comput
 differ, both are asked for their log-probabilities at the first token that does; less than 0.5 between the two tokens is a
 near tie and no difference, but counted.
 
-Each difference has a signature. compare_explanations.py maps signatures to words of
+Each difference has a signature. compare_explanations.py and compare_explanations_items.py map signatures to words of
 docs/serving.md. Exit code 1: a difference without explanation, words that are not in the document, or an explanation
 that nothing needs.
 """
@@ -38,6 +38,7 @@ import sys
 sys.path.insert(0, os.path.dirname(__file__))
 from compare_answers import framing_of, places_of, send  # noqa: E402
 from compare_explanations import EXPLANATIONS, METRIC_EXPLANATIONS  # noqa: E402
+from compare_explanations_items import ITEM_EXPLANATIONS  # noqa: E402
 from compare_fields import Request, requests_of, uses_of_fields  # noqa: E402
 from compare_items import counts_of, framing_of_items, order_of, parts_of, probe_of, response_of  # noqa: E402
 from compare_metrics import compare_metrics  # noqa: E402
@@ -241,7 +242,7 @@ def main():
         requests = [request for request in requests if re.search(options.only, request.name)]
     comparison = Comparison(options.url, options.other_url)
     differences = [(request.name, signature) for request in requests for signature in comparison.compare(request)]
-    table = [] if options.no_explanations else EXPLANATIONS + (METRIC_EXPLANATIONS if options.metrics else [])
+    table = [] if options.no_explanations else EXPLANATIONS + ITEM_EXPLANATIONS + (METRIC_EXPLANATIONS if options.metrics else [])
     if options.metrics:
         differences += [("metrics", signature) for signature in compare_metrics(options.url, options.other_url)]
     explanations = Explanations(table)
