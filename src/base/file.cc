@@ -1,7 +1,6 @@
 #include "base/file.h"
 #include "base/atomic_file.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 
 #include "base/file_handle.h"
@@ -19,7 +18,7 @@ Result<ByteSource> ByteSource::map_file(const std::string& path) {
   if (memory == MAP_FAILED) return system_error("map", path);
   source.bytes_ = {static_cast<const std::byte*>(memory), size};
   source.owner_ = std::shared_ptr<const void>(
-      memory, [size](const void* p) { ::munmap(const_cast<void*>(p), size); });
+      memory, [size, guard](const void* p) { ::munmap(const_cast<void*>(p), size); });
   return source;
 }
 
@@ -31,17 +30,20 @@ ByteSource ByteSource::from_static(std::string name, std::span<const std::byte> 
 }
 
 Result<std::string> read_text_file(const std::string& path, uint64_t max_bytes) {
-  ERNIE_TRY(const FileHandle file, FileHandle::open(path, O_RDONLY));
+  ERNIE_TRY(const FileHandle file, FileHandle::open_regular(path));
+  ERNIE_TRY(const uint64_t num_bytes, file.size());
+  const auto too_large = [&] {
+    return make_error(ErrorCode::kCorruptData, "{}: larger than expected: got more than {} bytes",
+                      path, max_bytes);
+  };
+  if (num_bytes > max_bytes) return too_large();
   std::string contents;
   char buffer[1 << 16];
   while (true) {
     ERNIE_TRY(const size_t count, file.read_some(buffer));
     if (count == 0) return contents;
     contents.append(buffer, count);
-    if (contents.size() > max_bytes) {
-      return make_error(ErrorCode::kCorruptData, "{}: larger than expected: got more than {} bytes",
-                        path, max_bytes);
-    }
+    if (contents.size() > max_bytes) return too_large();  // it grows
   }
 }
 

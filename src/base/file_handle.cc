@@ -29,8 +29,19 @@ FileHandle::~FileHandle() {
 
 Result<FileHandle> FileHandle::open(const std::string& path, int flags, unsigned mode) {
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+  // A signal ends the waiting for the other end of a pipe.
+  if (fd < 0 && errno == EINTR) return Error{ErrorCode::kCancelled, "interrupted"};
   if (fd < 0) return system_error("open", path);
   return FileHandle(fd, path);
+}
+
+Result<FileHandle> FileHandle::open_regular(const std::string& path) {
+  ERNIE_TRY(FileHandle file, open(path, O_RDONLY | O_NONBLOCK));
+  struct stat status {};
+  if (::fstat(file.fd(), &status) != 0) return system_error("stat", path);
+  if (S_ISREG(status.st_mode)) return file;
+  return make_error(ErrorCode::kInvalidArgument, "{}: got {}, expected a regular file", path,
+                    file_kind(status.st_mode));
 }
 
 Result<uint64_t> FileHandle::size() const {
@@ -113,6 +124,13 @@ bool FileHandle::is_at_its_path() const {
   }, there{};
   return ::fstat(fd_, &mine) == 0 && ::stat(path_.c_str(), &there) == 0 &&
          mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
+}
+
+const char* file_kind(unsigned mode) {
+  if (S_ISREG(mode)) return "a regular file";
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a pipe";
+  return S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
 Result<void> sync_directory_of(const std::string& path) {

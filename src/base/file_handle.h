@@ -24,6 +24,10 @@ class FileHandle {
   /// `flags` and `mode` as of open(2); O_CLOEXEC is added.
   static Result<FileHandle> open(const std::string& path, int flags, unsigned mode = 0644);
 
+  /// For reading. Error: anything but a regular file, at once: a pipe that nobody writes to is not
+  /// waited for, and a device that has no end is not read.
+  static Result<FileHandle> open_regular(const std::string& path);
+
   bool is_open() const { return fd_ >= 0; }
   int fd() const { return fd_; }
   const std::string& path() const { return path_; }
@@ -53,6 +57,9 @@ class FileHandle {
   int fd_ = -1;
   std::string path_;
 };
+
+/// "a directory", "a pipe", …: what st_mode says, for messages.
+const char* file_kind(unsigned mode);
 
 /// Makes a file's creation, renaming or removal durable.
 Result<void> sync_directory_of(const std::string& path);

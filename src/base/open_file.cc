@@ -1,13 +1,10 @@
 #include "base/open_file.h"
 
-#include <fcntl.h>
-
 namespace ernie {
 
 Result<std::shared_ptr<const OpenFile>> OpenFile::open(const std::string& path) {
-  ERNIE_TRY(FileHandle file, FileHandle::open(path, O_RDONLY));
+  ERNIE_TRY(FileHandle file, FileHandle::open_regular(path));
   ERNIE_TRY(const uint64_t num_bytes, file.size());
-  if (!file.is_regular()) return make_error(ErrorCode::kIo, "{}: not a regular file", path);
   return std::shared_ptr<const OpenFile>(new OpenFile(std::move(file), num_bytes));
 }
 
