@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "base/file_handle.h"
+#include "base/mapping_guard.h"
 #include "base/system_error.h"
 
 namespace ernie {
@@ -17,6 +18,7 @@ Result<ByteSource> ByteSource::map_file(const std::string& path) {
   void* memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, source.file_->descriptor(), 0);
   if (memory == MAP_FAILED) return system_error("map", path);
   source.bytes_ = {static_cast<const std::byte*>(memory), size};
+  auto guard = std::make_shared<const GuardedMapping>(source.bytes_, path);
   source.owner_ = std::shared_ptr<const void>(
       memory, [size, guard](const void* p) { ::munmap(const_cast<void*>(p), size); });
   return source;
