@@ -246,7 +246,7 @@ class Talk {
   }
 
   Conversation& conversation_;
-  Interrupt interrupt_;  // at all times: a signal between two lines must not end the program
+  Interrupt interrupt_{Interrupt::CtrlC::kEndsAnswer};  // at all times: a signal between two lines must not end the program
   TypedLines lines_;
   const bool is_terminal_ = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
   bool is_over_ = false, is_warned_ = false;
