@@ -47,6 +47,8 @@ class HostMatrix {
   bool is_contiguous() const { return num_rows_ <= 1 || stride_bytes_ == row_bytes(); }
   /// All rows; contiguous matrices only.
   std::span<const std::byte> bytes() const;
+  /// Whether read_rows() reads from a file.
+  bool is_in_file() const { return origin_.has_value(); }
   /// Keeps the memory alive.
   const std::shared_ptr<const void>& owner() const { return owner_; }
 

@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <boost/crc.hpp>
 #include <chrono>
 #include <filesystem>
 
@@ -14,6 +13,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/inspect.h"
 #include "jobs/demo_model.h"
+#include "jobs/model_identity.h"
 
 namespace ernie {
 namespace {
@@ -23,7 +23,6 @@ using WeightsPtr = std::shared_ptr<const WeightSource>;
 using TokenizerPtr = std::shared_ptr<const Tokenizer>;
 
 constexpr uint64_t kMaxConfigBytes = uint64_t{1} << 20;
-constexpr size_t kIdentityBytes = size_t{1} << 16;
 constexpr auto kLoadLogInterval = std::chrono::seconds(5);
 
 /// The shape for random weights: a preset's name, a config.json, or a directory with one.
@@ -32,8 +31,11 @@ Result<ModelConfig> dummy_config(const std::string& model) {
     const DemoModel demo = demo_model();
     return parse_model_config(demo.config.text(), demo.config.name());
   }
-  if (auto preset = preset_model_config(model); preset && !fs::exists(model)) return *preset;
-  const std::string path = fs::is_directory(model) ? model + "/config.json" : model;
+  std::error_code failed;
+  if (auto preset = preset_model_config(model); preset && !fs::exists(model, failed)) {
+    return *preset;
+  }
+  const std::string path = fs::is_directory(model, failed) ? model + "/config.json" : model;
   ERNIE_TRY(const std::string json, read_text_file(path, kMaxConfigBytes));
   return parse_model_config(json, path);
 }
@@ -53,23 +55,20 @@ Result<void> check_memory(const EngineSettings& settings, ModelConfig config, DT
 
 std::string model_name(const EngineSettings& settings) {
   if (settings.model.empty()) return "ernie-demo";
-  const fs::path path = fs::absolute(settings.model).lexically_normal();
+  // Of a relative path in a directory that is gone there is no absolute one.
+  std::error_code failed;
+  const fs::path absolute = fs::absolute(settings.model, failed);
+  const fs::path path = (failed ? fs::path(settings.model) : absolute).lexically_normal();
   return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
 }
 
-/// The shape and samples of the weights: enough to tell a model from its siblings without reading
-/// all of it, and the same wherever the files lie.
-Result<std::string> model_identity(const EngineSettings& settings, const WeightSource& weights,
+Result<std::string> model_identity(const EngineSettings& settings, const OpenedModel& model,
                                    DType dtype) {
-  boost::crc_optimal<64, 0x42F0E1EBA9EA3693, ~uint64_t{0}, ~uint64_t{0}, false, false> checksum;
-  const std::string config = to_json(weights.config());
-  checksum.process_bytes(config.data(), config.size());
-  for (const char* name : {"model.norm.weight", "model.layers.0.self_attn.q_proj.weight"}) {
-    ERNIE_TRY(const HostMatrix matrix, weights.read(name));
-    checksum.process_bytes(matrix.row(0), std::min(matrix.num_bytes(), kIdentityBytes));
-  }
-  return fmt::format("{} {:016x} {} {} {} {}", model_name(settings), checksum.checksum(),
-                     settings.load_format, dtype_name(dtype), settings.device,
+  const bool has_file = settings.load_format != "dummy";
+  ERNIE_TRY(const std::string checksum,
+            model_checksum(*model.weights, model.tokenizer.get(), has_file));
+  return fmt::format("{} {} {} {} {} {}", model_name(settings), checksum, settings.load_format,
+                     dtype_name(dtype), settings.device,
                      settings.isa.empty() ? "best" : settings.isa);
 }
 
@@ -137,7 +136,8 @@ Result<TokenizerPtr> open_tokenizer(const EngineSettings& settings, const Weight
     return Tokenizer::from_files({demo.tokenizer_model, /*added_tokens=*/{},
                                   demo.special_tokens_map, demo.tokenizer_config});
   }
-  if (settings.load_format == "dummy" && !fs::exists(settings.model + "/tokenizer.model")) {
+  std::error_code failed;
+  if (settings.load_format == "dummy" && !fs::exists(settings.model + "/tokenizer.model", failed)) {
     return TokenizerPtr();
   }
   return Tokenizer::load(settings.model);
@@ -155,7 +155,7 @@ Result<LoadedEngine> EngineLoader::load(OpenedModel model, const EngineSettings&
   LoadedEngine loaded;
   ERNIE_TRY(const BackendOptions options, backend_options(settings, config));
   ERNIE_TRY(auto backend, make_backend(settings.device, options));
-  ERNIE_TRY(loaded.identity, model_identity(settings, *model.weights, options.dtype));
+  ERNIE_TRY(loaded.identity, model_identity(settings, model, options.dtype));
   ERNIE_TRY(loaded.engine, Engine::create(std::move(backend), *model.weights, model.tokenizer,
                                           settings.engine, log_loading(config.num_layers)));
   loaded.weights = std::move(model.weights);

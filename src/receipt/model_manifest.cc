@@ -26,16 +26,6 @@ Result<TensorDigest> digest_tensor(const WeightSource& weights, const TensorSpec
   return out;
 }
 
-Digest digest_tokenizer(const Tokenizer& tokenizer) {
-  Sha256 sha;
-  sha.update(ByteWriter().add_text("ernie tokenizer 1").bytes());
-  for (TokenId id = 0; id < tokenizer.vocab_size(); ++id) {
-    sha.update(
-        ByteWriter().add_text(tokenizer.token_bytes(id)).add(tokenizer.is_special(id)).bytes());
-  }
-  return sha.finish();
-}
-
 /// The fields of a config.json that has one on each line.
 std::map<std::string, std::string> config_fields(std::string_view text) {
   std::map<std::string, std::string> fields;
@@ -93,6 +83,16 @@ void add_tensor_differences(const ModelManifest& got, const ModelManifest& expec
 }
 
 }  // namespace
+
+Digest digest_tokenizer(const Tokenizer& tokenizer) {
+  Sha256 sha;
+  sha.update(ByteWriter().add_text("ernie tokenizer 1").bytes());
+  for (TokenId id = 0; id < tokenizer.vocab_size(); ++id) {
+    sha.update(
+        ByteWriter().add_text(tokenizer.token_bytes(id)).add(tokenizer.is_special(id)).bytes());
+  }
+  return sha.finish();
+}
 
 Result<ModelManifest> make_manifest(const WeightSource& weights, const Tokenizer* tokenizer,
                                     int num_threads) {

@@ -31,6 +31,9 @@ struct ModelManifest {
 Result<ModelManifest> make_manifest(const WeightSource& weights, const Tokenizer* tokenizer,
                                     int num_threads);
 
+/// Of every id's bytes, and which ids are special.
+Digest digest_tokenizer(const Tokenizer& tokenizer);
+
 /// Of config and tensors; the tokenizer stands beside it in receipts.
 Digest model_digest(const ModelManifest& manifest);
 
