@@ -1,14 +1,16 @@
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
 
 #include <memory>
 
 #include "base/file_handle.h"
+#include "base/output_check.h"
 #include "cli/client_flags.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "cli/flag_group.h"
+#include "jobs/batch_files.h"
 #include "jobs/batch_job.h"
+#include "jobs/receipt_writer.h"
 #include "jobs/server_batch_job.h"
 
 namespace ernie {
@@ -68,6 +70,19 @@ void add_server_flags(CLI::App& app, RunBatchFlags& flags) {
       ->capture_default_str();
 }
 
+/// A name mistyped should not cost the time to load a model.
+Result<void> check_files(const RunBatchFlags& flags) {
+  const std::string& output = flags.job.output;
+  if (output == "-") {
+    return Error{ErrorCode::kInvalidArgument,
+                 "--output-file: got -, expected a file: a job goes on from what is beside it"};
+  }
+  ERNIE_TRY_VOID(FileHandle::open_regular(flags.job.input));
+  ERNIE_TRY_VOID(check_outputs({flags.job.input, flags.engine.model, flags.engine.tokenizer},
+                               {output, journal_path(output), manifest_path(output)}));
+  return check_replaceable(output);
+}
+
 Result<bool> run_batch_on_server(RunBatchFlags& flags, const Interrupt& interrupt) {
   const BatchOptions& job = flags.job;
   flags.server_job.files = {job.input, job.output, job.overwrite, job.restart};
@@ -84,8 +99,6 @@ Result<bool> run_batch(RunBatchFlags& flags, const EngineLoader& loader,
   if (flags.job.max_model_len == 0 && !flags.job.restart) {
     flags.engine.engine.max_model_len = max_model_len_of_journal(flags.job.output);
   }
-  // A name mistyped should not cost the time to load a model.
-  ERNIE_TRY_VOID(FileHandle::open(flags.job.input, O_RDONLY));
   ERNIE_TRY(LoadedEngine loaded, loader.open_and_load(flags.engine));
   if (flags.receipts) {
     ERNIE_TRY(flags.job.receipts, prepare_receipts(flags.engine, loaded));
@@ -103,6 +116,7 @@ Command add_run_batch_command(CLI::App& app, const EngineLoader& loader) {
   return [&app, &loader, flags]() -> Result<int> {
     start_log(app, flags->engine);
     const Interrupt interrupt;
+    ERNIE_TRY_VOID(check_files(*flags));
     const auto done = flags->client.url.empty() ? run_batch(*flags, loader, interrupt)
                                                 : run_batch_on_server(*flags, interrupt);
     if (!done && done.error().code == ErrorCode::kCancelled) {

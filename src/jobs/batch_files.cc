@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "base/output_check.h"
 #include "json/text.h"
 
 namespace ernie {
@@ -18,7 +19,8 @@ struct FinishedOutput {
 Result<std::optional<FinishedOutput>> inspect_output(const BatchFiles& files,
                                                      const std::string& job,
                                                      const InputSummary& summary) {
-  if (!std::filesystem::exists(files.output)) return std::optional<FinishedOutput>();
+  std::error_code failed;
+  if (!std::filesystem::exists(files.output, failed)) return std::optional<FinishedOutput>();
   ERNIE_TRY(LineReader input, LineReader::open(files.input, summary.num_bytes));
   ERNIE_TRY(LineReader output, LineReader::open(files.output));
   FinishedOutput finished;
@@ -36,16 +38,8 @@ Result<std::optional<FinishedOutput>> inspect_output(const BatchFiles& files,
 }
 
 Result<void> check_paths(const BatchFiles& files) {
-  std::error_code ignored;
-  if (std::filesystem::equivalent(files.input, files.output, ignored)) {
-    return make_error(ErrorCode::kInvalidArgument, "{}: input and output are the same file",
-                      files.output);
-  }
-  if (std::filesystem::is_directory(files.output, ignored)) {
-    return make_error(ErrorCode::kInvalidArgument, "{}: expected a file, got a directory",
-                      files.output);
-  }
-  return {};
+  ERNIE_TRY_VOID(check_outputs({files.input}, {files.output, journal_path(files.output)}));
+  return check_replaceable(files.output);
 }
 
 void log_start(const BatchJournal& journal, const InputSummary& input) {
@@ -53,7 +47,7 @@ void log_start(const BatchJournal& journal, const InputSummary& input) {
     spdlog::warn("journal: {} bytes of an unfinished record dropped", journal.num_bytes_dropped());
   }
   if (journal.num_finished() > 0) {
-    spdlog::info("journal: going on after {} of {} rows", journal.num_finished(), input.num_rows);
+    spdlog::info("journal: going on after {} of {} rows", journal.num_finished(), input.num_rows());
   }
 }
 
@@ -79,8 +73,8 @@ Result<bool> run_batch_files(const BatchFiles& files, const JobFingerprint& fing
   ERNIE_TRY_VOID(check_paths(files));
   const auto existing =
       files.restart ? BatchJournal::Existing::kDiscard : BatchJournal::Existing::kContinue;
-  ERNIE_TRY(BatchJournal journal,
-            BatchJournal::open(journal_path(files.output), fingerprint, input.num_rows, existing));
+  ERNIE_TRY(BatchJournal journal, BatchJournal::open(journal_path(files.output), fingerprint,
+                                                     input.num_rows(), existing));
   ERNIE_TRY(const auto finished, inspect_output(files, job, input));
   if (finished && finished->is_of_job && !files.restart) {
     spdlog::info("{}: finished already, nothing to do", files.output);
@@ -97,7 +91,7 @@ Result<bool> run_batch_files(const BatchFiles& files, const JobFingerprint& fing
   ERNIE_TRY_VOID(compute(journal));
   ERNIE_TRY_VOID(journal.write_output(files.output));
   ERNIE_TRY_VOID(journal.remove());
-  spdlog::info("{}: {} rows, {} of them errors", files.output, input.num_rows,
+  spdlog::info("{}: {} rows, {} of them errors", files.output, input.num_rows(),
                journal.num_failed());
   return journal.num_failed() == 0;
 }

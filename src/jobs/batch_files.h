@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "api/batch_file.h"
+#include "jobs/batch_input.h"
 #include "jobs/batch_journal.h"
-#include "jobs/line_reader.h"
 
 namespace ernie {
 

@@ -8,9 +8,9 @@
 #include "api/batch_file.h"
 #include "api/receipt_json.h"
 #include "jobs/batch_files.h"
+#include "jobs/batch_input.h"
 #include "jobs/batch_journal.h"
 #include "jobs/generation.h"
-#include "jobs/line_reader.h"
 #include "jobs/progress.h"
 #include "json/text.h"
 
@@ -36,11 +36,11 @@ std::string to_text(const JobFingerprint& job) {
 class BatchJob : public GenerationJob {
  public:
   BatchJob(const LoadedEngine& loaded, const BatchOptions& options, std::string job,
-           LineReader reader, BatchJournal& journal, Progress& progress)
+           BatchInput input, BatchJournal& journal, Progress& progress)
       : loaded_(loaded),
         options_(options),
         job_(std::move(job)),
-        reader_(std::move(reader)),
+        input_(std::move(input)),
         journal_(journal),
         progress_(progress) {
     names_ = options.model_names;
@@ -49,7 +49,7 @@ class BatchJob : public GenerationJob {
 
   Result<std::optional<JobRequest>> next() override {
     while (true) {
-      ERNIE_TRY(std::optional<LineReader::Line> line, reader_.next());
+      ERNIE_TRY(std::optional<LineReader::Line> line, input_.next());
       if (!line) return std::optional<JobRequest>();
       const int64_t row = next_row_++;
       BatchLine parsed = parse(*line);
@@ -163,7 +163,7 @@ class BatchJob : public GenerationJob {
   const LoadedEngine& loaded_;
   const BatchOptions& options_;
   const std::string job_;
-  LineReader reader_;
+  BatchInput input_;
   BatchJournal& journal_;
   Progress& progress_;
   std::vector<std::string> names_;
@@ -179,9 +179,9 @@ Result<void> compute_rows(LoadedEngine& loaded, const BatchOptions& options, con
   if (options.receipts) {
     ERNIE_TRY_VOID(write_manifest(*options.receipts, options.output));
   }
-  ERNIE_TRY(LineReader reader, LineReader::open(options.input, input.num_bytes));
-  Progress progress(input.num_rows, journal.num_finished(), options.quiet);
-  BatchJob batch(loaded, options, job, std::move(reader), journal, progress);
+  ERNIE_TRY(BatchInput lines, BatchInput::open(options.input, input));
+  Progress progress(input.num_rows(), journal.num_finished(), options.quiet);
+  BatchJob batch(loaded, options, job, std::move(lines), journal, progress);
   ERNIE_TRY(const auto loop, EngineLoop::create(std::move(loaded.engine)));
   const auto done = run_job(*loop, batch, request_window(*loop), interrupt);
   progress.clear();

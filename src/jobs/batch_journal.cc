@@ -11,6 +11,7 @@
 #include "base/atomic_file.h"
 #include "base/check.h"
 #include "base/file.h"
+#include "base/output_check.h"
 
 namespace ernie {
 namespace {
@@ -132,7 +133,8 @@ std::string difference(std::string_view got, std::string_view expected) {
 
 Result<FileHandle> open_locked(const std::string& path) {
   while (true) {
-    ERNIE_TRY(FileHandle file, FileHandle::open(path, O_RDWR | O_CREAT | O_APPEND));
+    ERNIE_TRY(FileHandle file, FileHandle::open(path, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK));
+    ERNIE_TRY_VOID(check_replaceable(path));
     ERNIE_TRY(const bool locked, file.try_lock());
     if (!locked) {
       return make_error(ErrorCode::kIo, "{}: another run is working on this output", path);
@@ -149,7 +151,7 @@ std::string JobFingerprint::settings() const {
 }
 
 std::optional<int64_t> BatchJournal::max_model_len(const std::string& path) {
-  const auto file = FileHandle::open(path, O_RDONLY);
+  const auto file = FileHandle::open_regular(path);
   if (!file) return std::nullopt;
   const auto head = file->read_text_at(0, kMaxHeaderBytes);
   if (!head) return std::nullopt;

@@ -4,16 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/crc.hpp>
 
 namespace ernie {
 namespace {
 
 constexpr size_t kChunkBytes = size_t{1} << 18;
-
-bool is_blank(std::string_view line) {
-  return line.find_first_not_of(" \t\r\f\v") == std::string_view::npos;
-}
 
 }  // namespace
 
@@ -31,7 +26,7 @@ Result<std::optional<LineReader::Line>> LineReader::next() {
     Line line;
     ERNIE_TRY(const bool found, read_line(line));
     if (!found) return std::optional<Line>();
-    if (line.too_long || !is_blank(line.text)) return std::optional<Line>(std::move(line));
+    if (!is_blank_) return std::optional<Line>(std::move(line));
   }
 }
 
@@ -49,6 +44,7 @@ Result<bool> LineReader::fill() {
 
 Result<bool> LineReader::read_line(Line& line) {
   line.number = ++number_;
+  LineChecksum checksum;
   bool any = false;
   while (true) {
     if (begin_ == buffer_.size()) {
@@ -60,42 +56,17 @@ Result<bool> LineReader::read_line(Line& line) {
     const size_t end = std::min(newline, buffer_.size());
     if (line.text.size() + (end - begin_) > max_line_bytes_) line.too_long = true;
     if (!line.too_long) line.text.append(buffer_, begin_, end - begin_);
+    for (size_t i = begin_; i < end; ++i) checksum.add(buffer_[i]);
     const bool is_end = newline != std::string::npos;
     offset_ += end - begin_ + (is_end ? 1 : 0);
     begin_ = end + (is_end ? 1 : 0);
     if (is_end) break;
   }
+  line.checksum = checksum.value();
+  is_blank_ = checksum.is_blank();
   if (line.too_long) line.text.clear();
   if (!line.text.empty() && line.text.back() == '\r') line.text.pop_back();
   return any;
-}
-
-Result<InputSummary> summarize_input(const std::string& path) {
-  ERNIE_TRY(const FileHandle file, FileHandle::open(path, O_RDONLY));
-  if (!file.is_regular()) {
-    return make_error(ErrorCode::kInvalidArgument, "{}: expected a regular file", path);
-  }
-  InputSummary summary;
-  boost::crc_optimal<64, 0x42F0E1EBA9EA3693, ~uint64_t{0}, ~uint64_t{0}, false, false> checksum;
-  bool has_text = false;  // on the line that is being read
-  std::string chunk(kChunkBytes, '\0');
-  while (true) {
-    ERNIE_TRY(const size_t count, file.read_some(chunk));
-    if (count == 0) break;
-    checksum.process_bytes(chunk.data(), count);
-    summary.num_bytes += count;
-    for (const char c : std::string_view(chunk).substr(0, count)) {
-      if (c == '\n') {
-        summary.num_rows += has_text ? 1 : 0;
-        has_text = false;
-      } else {
-        has_text = has_text || !is_blank({&c, 1});
-      }
-    }
-  }
-  summary.num_rows += has_text ? 1 : 0;
-  summary.checksum = checksum.checksum();
-  return summary;
 }
 
 }  // namespace ernie

@@ -11,6 +11,21 @@ namespace ernie {
 
 inline constexpr size_t kMaxLineBytes = size_t{16} << 20;
 
+/// Of a line's bytes, fed one after the other: FNV-1a with 64 bits. Tells accidents, not attacks.
+class LineChecksum {
+ public:
+  void add(char c) {
+    value_ = (value_ ^ static_cast<uint8_t>(c)) * 0x100000001B3;
+    is_blank_ = is_blank_ && (c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v');
+  }
+  uint64_t value() const { return value_; }
+  bool is_blank() const { return is_blank_; }
+
+ private:
+  uint64_t value_ = 0xCBF29CE484222325;
+  bool is_blank_ = true;
+};
+
 /// A file line by line, in memory bounded by the longest allowed line.
 class LineReader {
  public:
@@ -23,6 +38,7 @@ class LineReader {
     std::string text;       ///< without "\n" or "\r\n"; empty if too long
     int64_t number = 0;     ///< from 1, blank lines counted
     bool too_long = false;  ///< more than max_line_bytes
+    uint64_t checksum = 0;  ///< LineChecksum of all bytes before "\n"
   };
   /// The next line that is not blank; nothing at the end.
   Result<std::optional<Line>> next();
@@ -40,19 +56,10 @@ class LineReader {
   uint64_t left_;
   size_t max_line_bytes_;
   std::string buffer_;
-  size_t begin_ = 0;  // of what is unread in the buffer
+  size_t begin_ = 0;      // of what is unread in the buffer
+  bool is_blank_ = true;  // the line that was read last
   int64_t number_ = 0;
   uint64_t offset_ = 0;
 };
-
-/// What is known of an input file before it is worked on.
-struct InputSummary {
-  uint64_t num_bytes = 0;
-  uint64_t checksum = 0;  ///< CRC-64 of all bytes
-  int64_t num_rows = 0;   ///< lines that are not blank
-};
-
-/// One pass over a regular file; anything else is an error, as it could not be read again.
-Result<InputSummary> summarize_input(const std::string& path);
 
 }  // namespace ernie

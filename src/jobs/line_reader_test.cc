@@ -4,6 +4,7 @@
 
 #include "base/atomic_file.h"
 #include "base/test_directory.h"
+#include "jobs/batch_input.h"
 
 namespace ernie {
 namespace {
@@ -33,7 +34,7 @@ using Lines = std::vector<std::string>;
 TEST_F(LineReaderTest, SkipsBlankLinesAndCountsThem) {
   write("a\n\n  \t\r\nb\r\n\nc");
   EXPECT_EQ(lines(), (Lines{"1:a", "4:b", "6:c"}));
-  EXPECT_EQ(summarize_input(path_)->num_rows, 3);
+  EXPECT_EQ(summarize_input(path_)->num_rows(), 3);
   write("");
   EXPECT_EQ(lines(), Lines{});
   write("\n\n");
@@ -62,7 +63,7 @@ TEST_F(LineReaderTest, ALineThatIsTooLongIsPassedOver) {
   EXPECT_EQ(all[0].size(), 2 + kMaxLineBytes);
   EXPECT_EQ(all[1], "2:too long");
   EXPECT_EQ(all[2], "3:z");
-  EXPECT_EQ(summarize_input(path_)->num_rows, 3);
+  EXPECT_EQ(summarize_input(path_)->num_rows(), 3);
 }
 
 TEST_F(LineReaderTest, ReadsNoFurtherThanAsked) {

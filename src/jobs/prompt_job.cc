@@ -5,12 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <unordered_map>
 
 #include "api/prompt_file.h"
 #include "api/receipt_json.h"
+#include "base/output_check.h"
 #include "base/rng.h"
+#include "jobs/batch_input.h"
 #include "jobs/generation.h"
 #include "jobs/line_reader.h"
 #include "jobs/ordered_lines.h"
@@ -138,11 +139,7 @@ class PromptJob : public GenerationJob {
 
 Result<FileHandle> open_output(const PromptOptions& options) {
   if (options.output == "-") return standard_output();
-  std::error_code ignored;
-  if (std::filesystem::equivalent(options.input, options.output, ignored)) {
-    return make_error(ErrorCode::kInvalidArgument, "{}: input and output are the same file",
-                      options.output);
-  }
+  ERNIE_TRY_VOID(check_outputs({options.input}, {options.output}));
   return FileHandle::open(options.output, O_WRONLY | O_CREAT | O_TRUNC);
 }
 
@@ -150,7 +147,7 @@ Result<FileHandle> open_output(const PromptOptions& options) {
 int64_t count_rows(const std::string& input) {
   if (input == "-") return 0;
   const auto summary = summarize_input(input);
-  return summary ? summary->num_rows : 0;
+  return summary ? summary->num_rows() : 0;
 }
 
 double per_second(int64_t count, double seconds) {

@@ -45,8 +45,8 @@ struct Row {
 /// The rows of the input that the journal does not have, one after the other.
 class Rows {
  public:
-  Rows(LineReader reader, std::string job, std::string model, BatchJournal& journal)
-      : reader_(std::move(reader)),
+  Rows(BatchInput input, std::string job, std::string model, BatchJournal& journal)
+      : input_(std::move(input)),
         job_(std::move(job)),
         model_(std::move(model)),
         journal_(journal) {}
@@ -54,7 +54,7 @@ class Rows {
   /// Nothing at the end. Lines that are no requests go into the journal as they are met.
   Result<std::optional<Row>> next(Progress& progress) {
     while (true) {
-      ERNIE_TRY(std::optional<LineReader::Line> line, reader_.next());
+      ERNIE_TRY(std::optional<LineReader::Line> line, input_.next());
       if (!line) return std::optional<Row>();
       const int64_t index = next_++;
       auto parsed =
@@ -76,7 +76,7 @@ class Rows {
     return {index, std::move(id), *line.custom_id, std::move(line.path), json_text(line.body)};
   }
 
-  LineReader reader_;
+  BatchInput input_;
   const std::string job_, model_;
   BatchJournal& journal_;
   CustomIds ids_;
@@ -258,9 +258,9 @@ Result<bool> run_server_batch_job(const ServerBatchOptions& options, const Inter
           if (journal.num_finished() == 0) ERNIE_TRY_VOID(journal.remove());
           return model.error();
         }
-        ERNIE_TRY(LineReader reader, LineReader::open(options.files.input, input.num_bytes));
-        Rows rows(std::move(reader), job, *std::move(model), journal);
-        Progress progress(input.num_rows, journal.num_finished(), options.quiet);
+        ERNIE_TRY(BatchInput lines, BatchInput::open(options.files.input, input));
+        Rows rows(std::move(lines), job, *std::move(model), journal);
+        Progress progress(input.num_rows(), journal.num_finished(), options.quiet);
         const auto done = Senders(options, rows, journal, progress).run(interrupt);
         progress.clear();
         ERNIE_TRY_VOID(journal.sync());
