@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
 constexpr uint64_t kMaxConfigBytes = 1 << 20;
-constexpr uint64_t kMaxIndexBytes = 256 << 20;
+constexpr uint64_t kMaxIndexBytes = 32 << 20;
 constexpr size_t kMaxListedProblems = 10;
 
 std::string in_directory(const std::string& directory, const char* file) {

@@ -25,7 +25,7 @@ struct SpecialTokenFiles {
   std::optional<std::string> bos_text, eos_text;
 };
 
-inline constexpr size_t kMaxSideFileBytes = size_t{64} << 20;
+inline constexpr size_t kMaxSideFileBytes = size_t{4} << 20;
 inline constexpr size_t kMaxSpecialTokenBytes = 256;
 /// Ids of added tokens are below it.
 inline constexpr TokenId kMaxTokenId = 1 << 20;
