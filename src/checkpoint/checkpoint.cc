@@ -1,4 +1,5 @@
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/model_presets.h"
 
 #include <filesystem>
 
@@ -108,8 +109,10 @@ std::unique_ptr<SafetensorsCheckpoint> open_checkpoint_directory(const std::stri
                                                                  Problems& problems) {
   std::error_code error;
   if (!fs::is_directory(directory, error)) {
-    problems.add(ErrorCode::kNotFound, "{}: got {}, expected a directory with config.json",
-                 directory, exists(directory) ? "a file" : "nothing");
+    const bool is_file = fs::exists(directory, error);
+    problems.add(ErrorCode::kNotFound, "{}: got {}, expected a directory with config.json{}",
+                 directory, is_file ? "a file" : "nothing",
+                 is_file ? "" : model_name_hint(directory));
     return nullptr;
   }
   const auto config = read_config(in_directory(directory, "config.json"), problems);

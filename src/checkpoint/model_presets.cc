@@ -1,8 +1,11 @@
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <cctype>
 
 #include "checkpoint/model_config.h"
+#include "checkpoint/model_presets.h"
 
 namespace ernie {
 namespace {
@@ -100,6 +103,25 @@ ModelConfig preset_tiny() {
   return config;
 }
 
+struct Preset {
+  const char* name;
+  ModelConfig (*make)();
+};
+constexpr Preset kPresets[] = {{"21b", preset_21b}, {"0.3b", preset_0_3b}, {"tiny", preset_tiny}};
+
+/// "owner/model", with the characters that hubs allow.
+bool is_hub_name(std::string_view name) {
+  const auto is_part = [](std::string_view part) {
+    return !part.empty() && std::isalnum(static_cast<unsigned char>(part[0])) != 0 &&
+           std::all_of(part.begin(), part.end(), [](unsigned char c) {
+             return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+           });
+  };
+  const size_t slash = name.find('/');
+  return slash != std::string_view::npos && is_part(name.substr(0, slash)) &&
+         is_part(name.substr(slash + 1));
+}
+
 }  // namespace
 
 std::string to_json(const ModelConfig& config) {
@@ -130,10 +152,29 @@ std::string to_json(const ModelConfig& config) {
 }
 
 std::optional<ModelConfig> preset_model_config(std::string_view name) {
-  if (name == "21b") return preset_21b();
-  if (name == "0.3b") return preset_0_3b();
-  if (name == "tiny") return preset_tiny();
+  for (const Preset& preset : kPresets) {
+    if (name == preset.name) return preset.make();
+  }
   return std::nullopt;
+}
+
+std::string preset_names() {
+  std::string names;
+  for (const Preset& preset : kPresets)
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", preset.name);
+  return names;
+}
+
+std::string model_name_hint(const std::string& name) {
+  if (preset_model_config(name)) {
+    return fmt::format(
+        "; {} is the name of a shape, of which `ernie dummy DIR --config {}` writes a "
+        "checkpoint with random weights",
+        name, name);
+  }
+  return is_hub_name(name) ? "; it looks like the name of a repository on a hub: this program "
+                             "downloads nothing, so give the directory with its files"
+                           : "";
 }
 
 }  // namespace ernie

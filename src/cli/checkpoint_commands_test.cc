@@ -166,7 +166,7 @@ TEST(DummyCommand, TakesTheShapeOfAConfigFile) {
   const json::value* extra = copied.if_contains("num_nextn_predict_layers");
   EXPECT_TRUE(extra == nullptr || *extra == 0) << "layers that are not written";
   EXPECT_EQ(run_captured({"dummy", folder.file("x"), "--config", "huge"}).err,
-            "ernie dummy: huge: cannot open: No such file or directory\n");
+            "ernie dummy: --config: got huge, expected a file or one of 21b, 0.3b, tiny\n");
   folder.write("my.json", "{}");
   EXPECT_EQ(run_captured({"dummy", folder.file("x"), "--config", path}).code, 2);
   EXPECT_FALSE(std::filesystem::exists(folder.file("x")));

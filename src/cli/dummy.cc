@@ -1,8 +1,10 @@
+#include <filesystem>
 #include <memory>
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/checkpoint_writer.h"
+#include "checkpoint/model_presets.h"
 #include "cli/commands.h"
 #include "cli/device_flags.h"
 #include "jobs/progress.h"
@@ -22,6 +24,11 @@ struct DummyFlags {
 Result<ModelConfig> config_of(const DummyFlags& flags) {
   constexpr uint64_t kMaxBytes = 1 << 20;
   auto config = preset_model_config(flags.config);
+  std::error_code failed;
+  if (!config && !std::filesystem::exists(flags.config, failed)) {
+    return make_error(ErrorCode::kNotFound, "--config: got {}, expected a file or one of {}",
+                      flags.config, preset_names());
+  }
   if (!config) {
     ERNIE_TRY(const std::string text, read_text_file(flags.config, kMaxBytes));
     ERNIE_TRY(config, parse_model_config(text, flags.config));

@@ -35,6 +35,11 @@ std::string shown_value(const CLI::Option& option) {
   return is_plain ? value : fmt::format("{:?}", value);
 }
 
+/// An unset variable of a shell must not get the demo's answers.
+std::string problem_with_model(const std::string& model) {
+  return model.empty() ? "got an empty name, expected a directory" : "";
+}
+
 void add_log_flag(CLI::App& app, EngineFlags& flags) {
   app.add_option("--log-level", flags.log_level, "What to log on standard error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
@@ -74,6 +79,7 @@ void add_model_flags(CLI::App& app, EngineFlags& flags) {
   app.add_option("-m,--model", flags.model,
                  "Model directory; with --load-format dummy also a config.json or a preset's name "
                  "(default: the demo model in this program)")
+      ->check(problem_with_model)
       ->type_name("PATH");
   app.add_option("--tokenizer", flags.tokenizer,
                  "Directory or tokenizer.model (default: the model's)")

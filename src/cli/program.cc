@@ -1,16 +1,24 @@
 #include "cli/program.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <map>
 #include <new>
+#include <string>
+#include <vector>
 
+#include "backend/registry.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/serve_arguments.h"
 #include "cli/usage_error.h"
+#include "report/environment.h"
 
 namespace ernie {
 namespace {
@@ -21,6 +29,24 @@ constexpr int kCouldNotRun = 2;
 int report_failure(const std::string& command, const char* problem, const char* details = "") {
   std::fprintf(stderr, "%s: %s%s\n", command.c_str(), problem, details);
   return kCouldNotRun;
+}
+
+/// The first line is for programs, the others for a report of a fault.
+std::string version_text() {
+  const report::Environment environment = report::collect_environment();
+  std::map<std::string, std::vector<std::string>> variants;
+  for (const DeviceInfo& device : devices()) {
+    std::vector<std::string>& of_device = variants[device.name];
+    if (!device.variant.empty()) of_device.push_back(device.variant);
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, of_device] : variants) {
+    names.push_back(of_device.empty() ? name
+                                      : fmt::format("{} ({})", name, fmt::join(of_device, ", ")));
+  }
+  return fmt::format("ernie {}\ncommit {}\ncompiler {}, {}\ndevices {}", ERNIE_VERSION,
+                     environment.commit, environment.compiler, environment.build_type,
+                     fmt::join(names, ", "));
 }
 
 /// The subcommand of a subcommand that was called.
@@ -60,7 +86,7 @@ std::string command_name(const CLI::App& app) {
 }
 
 void add_commands(CLI::App& app, const EngineLoader& loader, Command& chosen) {
-  app.set_version_flag("--version", ERNIE_VERSION);
+  app.set_version_flag("-V,--version", version_text);
   app.require_subcommand(1);
   const auto add = [&](const char* subcommand, const char* description, AddCommand* add_command) {
     add_subcommand(app, subcommand, description, add_command, loader, chosen);

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/atomic_file.h"
+#include "base/output_check.h"
 #include "cli/commands.h"
 #include "cli/flag_group.h"
 #include "report/html.h"
@@ -16,6 +17,8 @@
 namespace ernie {
 namespace {
 
+constexpr const char* kGroup = "Report";
+
 /// An empty text, or why no file can be written there.
 std::string problem_with(const std::string& path) {
   if (path.empty()) return "expected a file name, got an empty one";
@@ -24,6 +27,20 @@ std::string problem_with(const std::string& path) {
   if (std::filesystem::is_directory(path, ignored)) return path + ": is a directory";
   if (parent.empty() || std::filesystem::is_directory(parent, ignored)) return "";
   return fmt::format("{}: no such directory", parent.string());
+}
+
+/// What the flags and arguments of a command name, but for the reports.
+std::vector<std::string> files_read(const CLI::App& app) {
+  std::vector<std::string> files;
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string type = option->get_type_name();
+    const bool is_file = type.starts_with("FILE") || type.starts_with("PATH") ||
+                         type.starts_with("DIR") || option->get_positional();
+    if (is_file && option->get_group() != kGroup) {
+      files.insert(files.end(), option->results().begin(), option->results().end());
+    }
+  }
+  return files;
 }
 
 report::TerminalStyle style_of_stdout() {
@@ -46,7 +63,7 @@ void add_output_file_flag(CLI::App& app, const std::string& name, std::string& p
 }
 
 void add_report_flags(CLI::App& app, ReportFlags& flags) {
-  const FlagGroup group(app, "Report");
+  const FlagGroup group(app, kGroup);
   app.add_option("--lang", flags.language, "Language of the report")
       ->check(CLI::IsMember({"en", "zh"}))
       ->capture_default_str();
@@ -55,12 +72,14 @@ void add_report_flags(CLI::App& app, ReportFlags& flags) {
   add_output_file_flag(app, "--markdown", flags.markdown, "Also write the report as Markdown");
   add_output_file_flag(app, "--html", flags.html,
                        "Also write the report as one HTML file with charts");
-  app.parse_complete_callback([&flags] {
+  app.parse_complete_callback([&app, &flags] {
     const int num_dashes = (flags.json == "-") + (flags.markdown == "-") + (flags.html == "-");
     if (num_dashes > 1) {
       throw CLI::ValidationError("--json, --markdown, --html",
                                  "only one of them can go to standard output");
     }
+    const auto checked = check_outputs(files_read(app), {flags.json, flags.markdown, flags.html});
+    if (!checked) throw CLI::ValidationError(checked.error().message);
   });
 }
 

@@ -4,11 +4,13 @@
 #include <charconv>
 #include <memory>
 
+#include "base/output_check.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "cli/flag_group.h"
 #include "cli/penalty_flags.h"
 #include "jobs/prompt_job.h"
+#include "jobs/receipt_writer.h"
 
 namespace ernie {
 namespace {
@@ -27,7 +29,10 @@ struct RunFlags {
 
 void add_prompt_flags(CLI::App& app, RunFlags& flags) {
   PromptOptions& job = flags.job;
-  auto* prompt = app.add_option("-p,--prompt", job.prompt, "One prompt; its text streams");
+  auto* prompt = app.add_option(
+      "-p,--prompt", job.prompt,
+      "One prompt, whose continuation is printed as it comes; - is standard input, which is "
+      "also read without this flag unless it is a terminal");
   auto* file = app.add_option("--prompt-file", job.input,
                               "JSON lines with `prompt` or `messages`; - is standard input")
                    ->type_name("FILE");
@@ -121,6 +126,9 @@ Result<void> check_output(const RunFlags& flags) {
 Result<void> complete_flags(RunFlags& flags) {
   ERNIE_TRY_VOID(check_output(flags));
   PromptOptions& job = flags.job;
+  const std::string manifest = flags.receipts ? manifest_path(job.output) : "";
+  ERNIE_TRY_VOID(check_outputs({job.input, flags.engine.model, flags.engine.tokenizer},
+                               {job.output, manifest}));
   job.echo = !flags.no_echo;
   job.quiet = flags.engine.quiet;
   job.seed = flags.engine.seed;
@@ -130,7 +138,9 @@ Result<void> complete_flags(RunFlags& flags) {
     ERNIE_TRY(const auto bias, parse_bias(text));
     job.params.logit_bias.push_back(bias);
   }
-  if (!flags.has_prompt && job.input.empty()) {
+  if (flags.has_prompt && job.prompt == "-") {
+    ERNIE_TRY(job.prompt, read_standard_input());
+  } else if (!flags.has_prompt && job.input.empty()) {
     ERNIE_TRY(job.prompt, find_prompt());
   }
   return {};
@@ -139,7 +149,13 @@ Result<void> complete_flags(RunFlags& flags) {
 /// Whether all rows have results.
 Result<bool> run(RunFlags& flags, const EngineLoader& loader, const Interrupt& interrupt) {
   ERNIE_TRY_VOID(complete_flags(flags));
-  ERNIE_TRY(LoadedEngine loaded, loader.open_and_load(flags.engine));
+  ERNIE_TRY(OpenedModel model, loader.open(flags.engine));
+  if (model.tokenizer == nullptr && flags.job.input.empty()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "the model has no tokenizer and the prompt is text: --tokenizer names one, and "
+                 "the rows of --prompt-file may hold token ids"};
+  }
+  ERNIE_TRY(LoadedEngine loaded, loader.load(std::move(model), flags.engine));
   if (flags.receipts) {
     ERNIE_TRY(flags.job.receipts, prepare_receipts(flags.engine, loaded));
   }

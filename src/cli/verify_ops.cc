@@ -101,6 +101,14 @@ Result<void> write_cases(const std::string& path, const verify::ops::OpsRun& run
   return write_file_atomically(path, lines);
 }
 
+size_t num_cases(const verify::ops::OpsRun& run) {
+  size_t count = 0;
+  for (const verify::ops::OpsConfiguration& configuration : run.configurations) {
+    for (const auto& operation : configuration.suite.operations) count += operation.cases.size();
+  }
+  return count;
+}
+
 /// Whether everything passed.
 Result<bool> verify_ops(const VerifyOpsFlags& flags) {
   verify::ops::OpsRun run{
@@ -110,6 +118,10 @@ Result<bool> verify_ops(const VerifyOpsFlags& flags) {
       ERNIE_TRY(auto configuration, verify_configuration(flags, isa, dtype));
       run.configurations.push_back(std::move(configuration));
     }
+  }
+  if (num_cases(run) == 0) {
+    return make_error(ErrorCode::kInvalidArgument, "--op: no case of suite {} is of {}",
+                      flags.suite, fmt::join(flags.ops, ", "));
   }
   ERNIE_TRY_VOID(write_cases(flags.cases, run));
   const report::Environment environment = report::collect_environment();
