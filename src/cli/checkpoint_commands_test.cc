@@ -81,7 +81,7 @@ TEST(InspectCommand, AnUnusableCheckpointIsRefusedWithItsProblems) {
   const ProgramRun text = run_captured({"inspect", folder.file("")});
   EXPECT_EQ(text.code, 2);
   EXPECT_NE(text.out.find("model.safetensors"), std::string::npos) << text.out;
-  EXPECT_EQ(text.err, folder.file("") + ": would be refused for 1 problem\n");
+  EXPECT_EQ(text.err, "ernie inspect: " + folder.file("") + ": would be refused for 1 problem\n");
   const ProgramRun of_json = run_captured({"inspect", "--json", folder.file("")});
   EXPECT_EQ(of_json.code, 2);
   EXPECT_EQ(of_json.err, "");

@@ -139,7 +139,7 @@ int inspect(const InspectFlags& flags) {
   if (inspection.problems.empty()) return 0;
   if (!flags.as_json) {
     for (const std::string& problem : inspection.problems) fmt::print("{}\n", problem);
-    fmt::print(stderr, "{}: would be refused for {} problem{}\n", flags.directory,
+    fmt::print(stderr, "ernie inspect: {}: would be refused for {} problem{}\n", flags.directory,
                inspection.problems.size(), inspection.problems.size() == 1 ? "" : "s");
   }
   return 2;

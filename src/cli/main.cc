@@ -25,6 +25,9 @@ namespace {
   ::_exit(2);
 }
 
+/// Before the constructors of globals, which allocate.
+[[gnu::constructor(101)]] void install_terminate_handler() { std::set_terminate(on_terminate); }
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -32,7 +35,6 @@ int main(int argc, char** argv) {
   // of the program.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
-  std::set_terminate(on_terminate);
   ernie::install_mapping_guard();
   return ernie::run_program(argc, argv, ernie::EngineLoader());
 }
