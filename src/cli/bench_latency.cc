@@ -4,6 +4,7 @@
 #include "bench/engine_json.h"
 #include "bench/engine_report.h"
 #include "cli/bench_engine.h"
+#include "cli/bench_report.h"
 #include "cli/commands.h"
 #include "cli/report_flags.h"
 #include "json/text.h"
@@ -69,13 +70,15 @@ Result<void> bench_latency(LatencyFlags& flags, const EngineLoader& loader) {
   complete_flags(flags);
   ERNIE_TRY(MeasuredEngine measured, load_measured(loader, flags.engine));
   bench::LatencyRun run{.options = flags.options, .facts = measured.facts};
+  const bench::LoadMeter meter;
   ERNIE_TRY_VOID(bench::run_latency(std::move(measured.loaded.engine), num_threads(flags.engine),
                                     flags.limits_seconds, run));
+  const auto load = meter.load();
   const report::Environment environment = report::collect_environment();
   report::Report report = bench::latency_report(run);
   report.environment = environment_of(flags.engine, run.facts, environment);
-  return write_reports(flags.report, report,
-                       json_text(bench::latency_to_json(run, environment)) + "\n");
+  return write_bench_report(flags.report, std::move(report),
+                            bench::latency_to_json(run, environment), load);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "bench/op_runner.h"
 #include "bench/ops_json.h"
 #include "bench/ops_report.h"
+#include "cli/bench_report.h"
 #include "cli/commands.h"
 #include "cli/device_flags.h"
 #include "cli/report_flags.h"
@@ -115,15 +116,17 @@ Result<void> bench_ops(const OpsFlags& flags) {
                    .dtype = std::string(dtype_name(dtype)),
                    .isa = flags.settings.isa,
                    .options = flags.run};
+  const bench::LoadMeter meter;
   ERNIE_TRY_VOID(bench::run_ops(*backend, threads, cases, progress_of(flags), run));
+  const auto load = meter.load();
   std::optional<bench::OpComparison> comparison;
   if (earlier) comparison = bench::compare_ops(*std::move(earlier), run);
   const bench::OpComparison* compared = comparison ? &*comparison : nullptr;
   const report::Environment environment = report::collect_environment();
   report::Report report = bench::ops_report(run, compared);
   report.environment = environment_of(run, environment);
-  return write_reports(flags.report, report,
-                       json_text(bench::ops_to_json(run, environment, compared)) + "\n");
+  return write_bench_report(flags.report, std::move(report),
+                            bench::ops_to_json(run, environment, compared), load);
 }
 
 }  // namespace

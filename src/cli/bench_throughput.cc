@@ -5,6 +5,7 @@
 #include "bench/engine_json.h"
 #include "bench/engine_report.h"
 #include "cli/bench_engine.h"
+#include "cli/bench_report.h"
 #include "cli/commands.h"
 #include "cli/report_flags.h"
 #include "jobs/line_reader.h"
@@ -111,13 +112,15 @@ Result<void> bench_throughput(ThroughputFlags& flags, const EngineLoader& loader
   }
   bench::ThroughputRun run{.source = is_random ? "random" : flags.prompt_file,
                            .facts = measured.facts};
+  const bench::LoadMeter meter;
   ERNIE_TRY_VOID(bench::run_throughput(std::move(measured.loaded.engine), std::move(requests),
                                        num_threads(flags.engine), flags.limits_seconds, run));
+  const auto load = meter.load();
   const report::Environment environment = report::collect_environment();
   report::Report report = bench::throughput_report(run);
   report.environment = environment_of(flags.engine, run.facts, environment);
-  return write_reports(flags.report, report,
-                       json_text(bench::throughput_to_json(run, environment)) + "\n");
+  return write_bench_report(flags.report, std::move(report),
+                            bench::throughput_to_json(run, environment), load);
 }
 
 }  // namespace
