@@ -11,6 +11,7 @@ namespace {
 using report::Cell;
 using report::Chart;
 using report::format_number;
+using report::format_percent;
 using report::format_si;
 using report::Paragraph;
 using report::Section;
@@ -244,11 +245,35 @@ Chart occupancy_chart(const ThroughputRun& run) {
   return chart;
 }
 
+/// The first row of each kind: what a single request sees, unless other rows were asked for.
+Text latency_summary(const LatencyRun& run) {
+  std::string english = fmt::format("{} on {}", run.facts.model, run.facts.device);
+  std::string chinese = fmt::format("{}，设备 {}", run.facts.model, run.facts.device);
+  if (!run.decode.empty()) {
+    const DecodeResult& row = run.decode.front();
+    const Summary step = summarize(row.step_s);
+    const std::string rate = format_number(static_cast<double>(row.batch_size) / step.median, 3);
+    const std::string share = format_percent(row.limit.seconds / step.median);
+    english += fmt::format("; decode {} tokens/s, {} of the limit", rate, share);
+    chinese += fmt::format("；解码每秒 {} 个 token，达到极限的 {}", rate, share);
+  }
+  if (!run.prefill.empty()) {
+    const PrefillResult& row = run.prefill.front();
+    const Summary batch = summarize(row.batch_s);
+    const std::string rate =
+        format_number(static_cast<double>(row.batch_size * row.input_len) / batch.median, 3);
+    const std::string share = format_percent(row.limit.seconds / batch.median);
+    english += fmt::format("; prefill {} tokens/s, {} of the limit", rate, share);
+    chinese += fmt::format("；预填充每秒 {} 个 token，达到极限的 {}", rate, share);
+  }
+  return {english + ".", chinese + "。"};
+}
+
 /// Whether a row is faster than its limit.
 void warn_above_limit(double largest_share, report::Report& report) {
   if (largest_share <= 1) return;
   report.verdict = Verdict::kWarn;
-  report.sections.front().blocks.emplace_back(Paragraph{
+  report.sections.back().blocks.emplace_back(Paragraph{
       {"A row is faster than its limit, which cannot be: the limit was measured too low because "
        "another program used the machine, the model fits into a cache, or its experts are not "
        "chosen uniformly.",
@@ -262,8 +287,6 @@ void warn_above_limit(double largest_share, report::Report& report) {
 report::Report latency_report(const LatencyRun& run) {
   report::Report report{
       .title = {"ERNIE-4.5: latency of prefill and decode", "ERNIE-4.5：预填充与解码延迟"}};
-  std::string english = fmt::format("{} on {}.", run.facts.model, run.facts.device);
-  std::string chinese = fmt::format("{}，设备 {}。", run.facts.model, run.facts.device);
   double largest = 0;
   for (const PrefillResult& row : run.prefill) {
     largest = std::max(largest, row.limit.seconds / summarize(row.batch_s).median);
@@ -271,11 +294,11 @@ report::Report latency_report(const LatencyRun& run) {
   for (const DecodeResult& row : run.decode) {
     largest = std::max(largest, row.limit.seconds / summarize(row.step_s).median);
   }
-  report.summary = {std::move(english), std::move(chinese)};
-  report.sections.push_back(limits_section(run.limits));
-  report.sections.push_back(startup_section(run.facts, run.last_memory, run.has_energy));
-  if (!run.prefill.empty()) report.sections.push_back(prefill_section(run));
+  report.summary = latency_summary(run);
   if (!run.decode.empty()) report.sections.push_back(decode_section(run));
+  if (!run.prefill.empty()) report.sections.push_back(prefill_section(run));
+  report.sections.push_back(startup_section(run.facts, run.last_memory, run.has_energy));
+  report.sections.push_back(limits_section(run.limits));
   warn_above_limit(largest, report);
   return report;
 }
@@ -289,7 +312,6 @@ report::Report throughput_report(const ThroughputRun& run) {
                     fmt::format("{} 个请求（{}），模型 {}，设备 {}：每秒输出 {} 个 token。",
                                 run.requests.size(), run.source, run.facts.model, run.facts.device,
                                 format_number(figures.output_tokens_per_s, 4))};
-  report.sections.push_back(limits_section(run.limits));
   Section section{.heading = {"Throughput", "吞吐量"}};
   section.blocks.emplace_back(throughput_table(run, figures));
   section.blocks.emplace_back(latency_table(figures));
@@ -297,6 +319,7 @@ report::Report throughput_report(const ThroughputRun& run) {
   section.blocks.emplace_back(occupancy_chart(run));
   report.sections.push_back(std::move(section));
   report.sections.push_back(startup_section(run.facts, run.last_memory, run.has_energy));
+  report.sections.push_back(limits_section(run.limits));
   warn_above_limit(run.limit.seconds / run.elapsed_s, report);
   return report;
 }

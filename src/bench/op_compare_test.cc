@@ -71,7 +71,7 @@ TEST(LimitShare, AboveOneIsShownAndWarnedOf) {
   const report::Report report = ops_report(make_run({row("a", 0.04, 1)}), nullptr);
   EXPECT_EQ(report.verdict, report::Verdict::kWarn);
   bool found = false;
-  for (const auto& block : report.sections.at(1).blocks) {
+  for (const auto& block : report.sections.at(0).blocks) {
     const auto* table = std::get_if<report::Table>(&block);
     if (table == nullptr) continue;
     for (const report::Cell& cell : table->rows.at(0)) {

@@ -299,7 +299,6 @@ report::Report ops_report(const OpRun& run, const OpComparison* comparison) {
   report::Section limits{.heading = {"Limits", "极限"}};
   limits.blocks.emplace_back(limits_table(run.limits));
   limits.blocks.emplace_back(drift_paragraph(run));
-  report.sections.push_back(std::move(limits));
 
   report::Section operations{.heading = {"Operations", "算子"}};
   const std::vector<std::string> above = rows_above_limit(run);
@@ -320,6 +319,7 @@ report::Report ops_report(const OpRun& run, const OpComparison* comparison) {
     report.sections.push_back(std::move(published));
   }
   if (comparison != nullptr) report.sections.push_back(comparison_section(*comparison));
+  report.sections.push_back(std::move(limits));
   return report;
 }
 

@@ -49,8 +49,8 @@ class Writer {
     write_header(report);
     write_contents(report);
     line("<main>");
-    write_environment(report);
     for (size_t i = 0; i < report.sections.size(); ++i) write_section(report.sections[i], i + 1);
+    write_environment(report);
     line("</main>\n</div>\n</body>\n</html>");
   }
   std::string take() { return std::move(out_); }
@@ -72,12 +72,12 @@ class Writer {
   void write_contents(const Report& report) {
     if (report.sections.size() < 2) return;
     line(fmt::format("<nav aria-label=\"{}\">\n<ol>", kContentsWord.in(language_)));
-    if (!report.environment.empty()) {
-      line("<li><a href=\"#environment\">" + phrase(kEnvironmentWord) + "</a></li>");
-    }
     for (size_t i = 0; i < report.sections.size(); ++i) {
       line(fmt::format("<li><a href=\"#section-{}\">{}</a></li>", i + 1,
                        phrase(report.sections[i].heading)));
+    }
+    if (!report.environment.empty()) {
+      line("<li><a href=\"#environment\">" + phrase(kEnvironmentWord) + "</a></li>");
     }
     line("</ol>\n</nav>");
   }

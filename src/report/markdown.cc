@@ -59,13 +59,13 @@ class Writer {
     line("# " + phrase(report.title));
     if (!verdict.empty()) line("**" + verdict_sign(report.verdict) + " " + verdict + "**");
     line(phrase(report.summary));
-    if (!report.environment.empty()) write_environment(report);
     for (const Section& section : report.sections) {
       line("## " + phrase(section.heading));
       for (const Block& block : section.blocks) {
         std::visit([this](const auto& content) { write(content); }, block);
       }
     }
+    if (!report.environment.empty()) write_environment(report);
   }
   std::string take() { return std::move(out_); }
 

@@ -90,8 +90,8 @@ class Printer {
 std::string to_terminal(const Report& report, Language language, const TerminalStyle& style) {
   Printer printer(language, {std::max(style.width, 20), style.colour});
   printer.print_header(report);
-  printer.print_environment(report);
   for (const Section& section : report.sections) printer.print_section(section);
+  printer.print_environment(report);
   return printer.take();
 }
 

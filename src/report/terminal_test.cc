@@ -5,6 +5,8 @@
 #include <cmath>
 #include <sstream>
 
+#include "report/html.h"
+#include "report/markdown.h"
 #include "report/report_test_sample.h"
 #include "report/text_chart.h"
 #include "report/text_width.h"
@@ -30,6 +32,21 @@ Table small_table() {
   return {.columns = {{{"name", "名称"}}, {{"error", "误差"}, true}, {{"verdict", "结论"}}},
           .rows = {{{"rope"}, {"1.5"}, {"", Verdict::kPass}},
                    {{{"sum", "求和"}}, {"12.25"}, {"", Verdict::kFail}}}};
+}
+
+TEST(Terminal, TheAnswerStandsBeforeTheEnvironment) {
+  Report report = report_of(Paragraph{"figures"});
+  report.summary = "42 tokens/s.";
+  report.environment = {{"Commit", "abc"}};
+  const std::string text = to_terminal(report, kEn, {});
+  const size_t summary = text.find("42 tokens/s."), figures = text.find("figures");
+  EXPECT_LT(summary, figures);
+  EXPECT_LT(figures, text.find("Commit"));
+  EXPECT_LT(text.find("Commit"), text.size());
+  for (const std::string& page : {to_markdown(report, kEn), to_html(report, kEn)}) {
+    EXPECT_LT(page.find("42 tokens/s."), page.find("figures"));
+    EXPECT_LT(page.find("figures"), page.find("Commit")) << page;
+  }
 }
 
 TEST(Terminal, AlignsTables) {
