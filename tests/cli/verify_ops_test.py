@@ -80,7 +80,7 @@ class VerifyOpsTest(unittest.TestCase):
         self.assertIn("shares its code with the oracle", " ".join(shown.split()))
 
     def test_a_run_without_cases_is_no_success(self):
-        self.verify("--suite", "published", "--op", "add", code=1)
+        self.verify("--suite", "published", "--op", "add", code=2)
 
     def test_no_memory_is_one_line(self):
         for megabytes in (200, 500, 1000):  # the output projection alone has 2 GB in double
