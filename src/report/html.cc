@@ -111,6 +111,12 @@ class Writer {
 
   void write(const Table& table) {
     const std::string caption = phrase(table.caption);
+    if (table.folded) {
+      line(fmt::format("<details><summary>{} ({})</summary>", caption, table.rows.size()));
+      write_grid(table);
+      line("</details>");
+      return;
+    }
     line("<figure>");
     if (!caption.empty()) line("<figcaption>" + caption + "</figcaption>");
     write_grid(table);

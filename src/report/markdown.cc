@@ -82,7 +82,21 @@ class Writer {
   }
 
   void write(const Table& table) {
+    if (table.folded) {
+      write_folded(table.caption, table);
+      return;
+    }
     if (!phrase(table.caption).empty()) line("**" + phrase(table.caption) + "**");
+    write_grid(table);
+  }
+
+  void write_folded(const Text& summary, const Table& table) {
+    line(fmt::format("<details><summary>{} ({})</summary>", phrase(summary), table.rows.size()));
+    write_grid(table);
+    line("</details>");
+  }
+
+  void write_grid(const Table& table) {
     if (table.columns.empty()) return;
     std::string head = "|", rule = "|";
     for (const Column& column : table.columns) {
@@ -110,13 +124,11 @@ class Writer {
     if (!note.empty()) line(note);
     const std::optional<Table> table = chart_table(chart);
     if (!table) return write_as_text(chart);
-    const bool folded = table->rows.size() > kMaxOpenRows;
-    if (folded) {
-      line(fmt::format("<details><summary>{} ({})</summary>", kDataWord.in(language_),
-                       table->rows.size()));
+    if (table->rows.size() > kMaxOpenRows) {
+      write_folded(kDataWord, *table);
+    } else {
+      write(*table);
     }
-    write(*table);
-    if (folded) line("</details>");
   }
 
   void write_as_text(const Chart& chart) {

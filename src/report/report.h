@@ -42,6 +42,7 @@ struct Table {
   Text caption;
   std::vector<Column> columns;
   std::vector<std::vector<Cell>> rows;  ///< each as long as columns
+  bool folded = false;  ///< for reference only: closed at first, and in a terminal just counted
 };
 
 enum class SeriesKind {

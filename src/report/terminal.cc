@@ -1,5 +1,7 @@
 #include "report/terminal.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "report/terminal_table.h"
@@ -57,6 +59,14 @@ class Printer {
   void print(const Paragraph& paragraph) { text(paragraph.text, paragraph.verdict); }
 
   void print(const Table& table) {
+    if (table.folded) {
+      text({fmt::format("{}: {} rows, shown by --html and --markdown.", table.caption.en,
+                        table.rows.size()),
+            fmt::format("{}：共 {} 行，见 --html 或 --markdown。",
+                        table.caption.in(Language::kChinese), table.rows.size())},
+           Verdict::kNone);
+      return;
+    }
     text(table.caption, Verdict::kNone);
     for (const std::string& row : terminal_table(table, language_, style_)) line(row);
   }

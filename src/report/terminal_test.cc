@@ -65,6 +65,22 @@ TEST(Terminal, AlignsTablesWithChinese) {
             "求和  12.25  失败\n\n");
 }
 
+TEST(Terminal, AFoldedTableIsClosedOnPagesAndCountedHere) {
+  Table table = small_table();
+  table.caption = {"Names", "名称表"};
+  table.folded = true;
+  EXPECT_EQ(body(table, kEn), "Names: 2 rows, shown by --html and --markdown.\n\n");
+  EXPECT_EQ(body(table, kZh), "名称表：共 2 行，见 --html 或 --markdown。\n\n");
+  for (const std::string& page :
+       {to_markdown(report_of(table), kEn), to_html(report_of(table), kEn)}) {
+    const size_t open = page.find("<details><summary>Names (2)</summary>");
+    const size_t row = page.find("12.25"), close = page.find("</details>");
+    EXPECT_LT(open, row) << page;
+    EXPECT_LT(row, close) << page;
+    EXPECT_LT(close, page.size());
+  }
+}
+
 TEST(Terminal, DrawsBarsBesideFigures) {
   const Table table{
       .columns = {{"x", true}},

@@ -53,6 +53,9 @@ class VerifyOpsTest(unittest.TestCase):
         self.assertIn("result times 1.002", missed)
         self.assertIn("0.000000, passed", shown)
         markdown = (self.folder / "r.md").read_text(encoding="utf-8")
+        legend = next(line for line in markdown.splitlines() if line.startswith("Checks: "))
+        for check in legend.removeprefix("Checks: ").split("; "):
+            self.assertIn(", ", check)  # each that a fault fails is explained
         for text in ("| linear |", "M 512, K 12288, N 2560", "T 64, H 2560"):
             self.assertIn(text, markdown)
         self.assertIn("<svg", (self.folder / "r.html").read_text(encoding="utf-8"))

@@ -3,8 +3,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 #include "report/format.h"
+#include "verify/ops/check_names.h"
 
 namespace ernie::verify::ops {
 namespace {
@@ -210,9 +212,9 @@ Cell seen_cell(const FaultResult& f, bool seen) {
 
 Table faults_table(const InjectionResults& injection) {
   Table table{
-      .caption = {"Injected faults. The last two columns: what the usual tolerances make of "
-                  "the same cases",
-                  "注入的故障。最后两列：常用容差对同样用例的判断"},
+      .caption = {"Injected faults; the last two columns say whether the usual tolerances catch "
+                  "them on the same cases",
+                  "注入的故障（最后两列：常用容差能否在同样的用例上发现它）"},
       .columns = {{{"operation", "算子"}},
                   {{"fault", "故障"}},
                   {{"verdict", "结论"}},
@@ -242,6 +244,7 @@ Table faults_table(const InjectionResults& injection) {
                           seen_cell(f, f.allclose_sees),
                           seen_cell(f, f.mixed_sees)});
   }
+  table.folded = injection.passed();
   return table;
 }
 
@@ -296,6 +299,31 @@ Table published_table(const SuiteResults& suite) {
   return table;
 }
 
+/// What the names of the checks that stand in this configuration's tables mean, if any do.
+std::optional<Paragraph> checks_paragraph(const OpsConfiguration& c) {
+  std::set<std::string> names;
+  for (const OperationResults& op : c.suite.operations) {
+    for (const CaseResult& result : op.cases) {
+      names.insert(result.failures.begin(), result.failures.end());
+    }
+  }
+  if (c.injection) {
+    for (const FaultResult& f : c.injection->faults) {
+      for (const auto& [name, count] : f.checks) names.insert(name);
+    }
+  }
+  if (names.empty()) return std::nullopt;
+  return Paragraph{.text = legend_of_checks(names)};
+}
+
+Paragraph ulp_paragraph() {
+  return {.text = {"The verdict does not depend on these measures. The ulp count is the difference "
+                   "divided by the spacing of numbers at the true value, so a sum that cancels to "
+                   "nearly zero has thousands of ulps although its error is ordinary rounding.",
+                   "以上指标不参与判定。ulp 数等于误差除以真值处的浮点间隔：求和几乎抵消为零时，"
+                   "误差仍属正常舍入，ulp 数却可达数千。"}};
+}
+
 Section configuration_section(const OpsRun& run, const OpsConfiguration& c) {
   Section section{.heading = {run.device + ", " + configuration_name(c)}};
   section.blocks.emplace_back(
@@ -313,9 +341,11 @@ Section configuration_section(const OpsRun& run, const OpsConfiguration& c) {
   if (run.suite == "published") section.blocks.emplace_back(published_table(c.suite));
   section.blocks.emplace_back(operations_table(c.suite));
   if (c.suite.num_failed() > 0) section.blocks.emplace_back(failures_table(c.suite));
+  if (auto legend = checks_paragraph(c)) section.blocks.emplace_back(*std::move(legend));
   section.blocks.emplace_back(canary_paragraph(c.canary));
   section.blocks.emplace_back(errors_chart(c.suite));
   section.blocks.emplace_back(vendor_table(c.suite));
+  section.blocks.emplace_back(ulp_paragraph());
   if (c.injection) {
     section.blocks.emplace_back(injection_paragraph(*c.injection));
     section.blocks.emplace_back(faults_table(*c.injection));

@@ -143,6 +143,57 @@ TEST(OpsReport, AGreenRunHasNoTableOfFailures) {
   EXPECT_TRUE(rows_of(report, "Injected faults").empty());
 }
 
+/// The paragraph that begins so, else nothing.
+std::string paragraph_of(const report::Report& report, const std::string& beginning) {
+  for (const report::Section& section : report.sections) {
+    for (const report::Block& block : section.blocks) {
+      const auto* paragraph = std::get_if<report::Paragraph>(&block);
+      if (paragraph != nullptr && paragraph->text.en.starts_with(beginning)) {
+        return paragraph->text.en;
+      }
+    }
+  }
+  return "";
+}
+
+TEST(OpsReport, ExplainsTheChecksThatItNames) {
+  EXPECT_EQ(paragraph_of(ops_report(make_run()), "Checks: "),
+            "Checks: emax, the largest error of an element, in units of what rounding may cause "
+            "there; threads, the bits depend on the number of threads.");
+  EXPECT_EQ(paragraph_of(ops_report(green_run()), "Checks: "), "") << "none is named";
+  OpsRun run = green_run();
+  run.configurations[0].injection = caught_all();
+  run.configurations[0].injection->faults[0].checks = {{"projection", 3}, {"no such check", 1}};
+  const std::string legend = paragraph_of(ops_report(run), "Checks: ");
+  EXPECT_TRUE(legend.starts_with("Checks: projection, the random signed sum")) << legend;
+  EXPECT_TRUE(legend.ends_with("; no such check.")) << legend;
+}
+
+TEST(OpsReport, SaysThatUlpsAreNotTheVerdict) {
+  EXPECT_NE(paragraph_of(ops_report(green_run()), "The verdict does not depend").find("ulp"),
+            std::string::npos);
+}
+
+/// Whether the table whose caption begins so is closed at first.
+bool is_folded(const report::Report& report, const std::string& caption) {
+  for (const report::Section& section : report.sections) {
+    for (const report::Block& block : section.blocks) {
+      const auto* table = std::get_if<Table>(&block);
+      if (table != nullptr && table->caption.en.starts_with(caption)) return table->folded;
+    }
+  }
+  ADD_FAILURE() << "no table " << caption;
+  return false;
+}
+
+TEST(OpsReport, FaultsAreFoldedUnlessOneIsMissed) {
+  OpsRun run = green_run();
+  run.configurations[0].injection = caught_all();
+  EXPECT_TRUE(is_folded(ops_report(run), "Injected faults"));
+  run.configurations[0].injection->faults[0].num_red = 0;
+  EXPECT_FALSE(is_folded(ops_report(run), "Injected faults"));
+}
+
 TEST(OpsReport, ShowsFiftyFailuresAtMost) {
   OpsRun run = make_run();
   std::vector<CaseResult>& cases = run.configurations[0].suite.operations[1].cases;
