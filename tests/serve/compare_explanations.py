@@ -27,7 +27,7 @@ EXPLANATIONS = [
     ("error body: error here, detail there, status (404|405)", "unknown route or method"),
     (f"{GENERATE} (structured_outputs|response_format): .*: status 400 here, 500 there", "error of a route's own status"),
     # Refused here.
-    (f"{GENERATE} (max_tokens: digits|max_tokens: true|logprobs: true): {STRICTER}", "numbers as text (`\"5\"`, `true`)"),
+    (f"{GENERATE} (max_tokens: digits|max_tokens: true|logprobs: true): {STRICTER}", "integers as text (`\"5\"`, `true`)"),
     (f"{GENERATE} n: 17: {STRICTER}", "prompts in a body, `n`"),
     (f"{GENERATE} (best_of|use_beam_search): .*: {STRICTER}", "`suffix`, `best_of` other than `n`, beam search"),
     (f"{GENERATE} priority: 1: {STRICTER}", "`priority` without `--scheduling-policy priority`"),

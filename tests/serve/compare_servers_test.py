@@ -192,6 +192,10 @@ class Seen(unittest.TestCase):
         self.assertIsNone(explanations.find("b and more"))
         self.assertEqual(explanations.stale(), ["b"])
 
+    def test_every_explanation_quotes_the_document(self):
+        table = compare_servers.EXPLANATIONS + compare_servers.ITEM_EXPLANATIONS + compare_servers.METRIC_EXPLANATIONS
+        self.assertEqual(compare_servers.Explanations(table).missing, [])
+
 
 if __name__ == "__main__":
     unittest.main()
