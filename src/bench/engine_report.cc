@@ -21,6 +21,13 @@ using report::Verdict;
 
 constexpr double kMs = 1e3;
 
+/// "65% of the memory limit".
+Text share_of_limit(const LimitTime& limit, double seconds) {
+  const std::string share = format_percent(limit.seconds / seconds);
+  return limit.by_memory ? Text(share + " of the memory limit", "内存带宽极限的 " + share)
+                         : Text(share + " of the arithmetic limit", "算力极限的 " + share);
+}
+
 Text bound_by(const LimitTime& limit) {
   return limit.by_memory ? Text("memory", "内存") : Text("arithmetic", "算力");
 }
@@ -81,7 +88,7 @@ Section prefill_section(const LatencyRun& run) {
                   {{"tokens/s", "token/秒"}, true},
                   {{"limit of the batch", "整批极限耗时"}, true},
                   {{"bound by", "受限于"}},
-                  {{"share", "比例"}, true}}};
+                  {{"share of the limit", "占极限的比例"}, true}}};
   add_energy_column(run.has_energy, table);
   for (const PrefillResult& row : run.prefill) {
     const Summary first = summarize(row.first_token_s);
@@ -133,7 +140,7 @@ Section decode_section(const LatencyRun& run) {
                           {{"B/s", "B/s"}, true},
                           {{"limit", "极限耗时"}, true},
                           {{"bound by", "受限于"}},
-                          {{"share", "比例"}, true}}};
+                          {{"share of the limit", "占极限的比例"}, true}}};
   add_energy_column(run.has_energy, table);
   for (const DecodeResult& row : run.decode) {
     const Summary step = summarize(row.step_s);
@@ -253,18 +260,18 @@ Text latency_summary(const LatencyRun& run) {
     const DecodeResult& row = run.decode.front();
     const Summary step = summarize(row.step_s);
     const std::string rate = format_number(static_cast<double>(row.batch_size) / step.median, 3);
-    const std::string share = format_percent(row.limit.seconds / step.median);
-    english += fmt::format("; decode {} tokens/s, {} of the limit", rate, share);
-    chinese += fmt::format("；解码每秒 {} 个 token，达到极限的 {}", rate, share);
+    const Text share = share_of_limit(row.limit, step.median);
+    english += fmt::format("; decode {} tokens/s, {}", rate, share.en);
+    chinese += fmt::format("；解码每秒 {} 个 token，达到{}", rate, share.zh);
   }
   if (!run.prefill.empty()) {
     const PrefillResult& row = run.prefill.front();
     const Summary batch = summarize(row.batch_s);
     const std::string rate =
         format_number(static_cast<double>(row.batch_size * row.input_len) / batch.median, 3);
-    const std::string share = format_percent(row.limit.seconds / batch.median);
-    english += fmt::format("; prefill {} tokens/s, {} of the limit", rate, share);
-    chinese += fmt::format("；预填充每秒 {} 个 token，达到极限的 {}", rate, share);
+    const Text share = share_of_limit(row.limit, batch.median);
+    english += fmt::format("; prefill {} tokens/s, {}", rate, share.en);
+    chinese += fmt::format("；预填充每秒 {} 个 token，达到{}", rate, share.zh);
   }
   return {english + ".", chinese + "。"};
 }

@@ -78,8 +78,8 @@ TEST(LatencyReport, PrefillIsJudgedByTheWholeBatch) {
   EXPECT_EQ(row.at("tokens/s").text.en, "400") << "100 tokens in 250 ms";
   EXPECT_EQ(row.at("limit of the batch").text.en, "100 ms");
   EXPECT_EQ(row.at("bound by").text.en, "arithmetic");
-  EXPECT_EQ(row.at("share").text.en, "40%");
-  EXPECT_DOUBLE_EQ(row.at("share").bar, 0.4);
+  EXPECT_EQ(row.at("share of the limit").text.en, "40%");
+  EXPECT_DOUBLE_EQ(row.at("share of the limit").bar, 0.4);
   EXPECT_EQ(row.at("energy per token").text.en, "100 µJ");
 }
 
@@ -92,11 +92,15 @@ TEST(LatencyReport, DecodeIsJudgedByItsMedianStep) {
   EXPECT_EQ(row.at("read in a step").text.en, "3 MB");
   EXPECT_EQ(row.at("B/s").text.en, "200 M");
   EXPECT_EQ(row.at("bound by").text.en, "memory");
-  EXPECT_EQ(row.at("share").text.en, "80%");
+  EXPECT_EQ(row.at("share of the limit").text.en, "80%");
   EXPECT_EQ(row.at("energy per token").text.en, "2 mJ");
-  EXPECT_EQ(report.summary.en,
-            "small on abacus; decode 200 tokens/s, 80% of the limit; prefill 400 tokens/s, 40% of "
-            "the limit.");
+  EXPECT_EQ(
+      report.summary.en,
+      "small on abacus; decode 200 tokens/s, 80% of the memory limit; prefill 400 tokens/s, 40% "
+      "of the arithmetic limit.");
+  EXPECT_EQ(report.summary.zh,
+            "small，设备 abacus；解码每秒 200 个 token，达到内存带宽极限的 80%；预填充每秒 400 个 "
+            "token，达到算力极限的 40%。");
 }
 
 TEST(LatencyReport, MemoryIsThatOfTheProcess) {
@@ -119,12 +123,15 @@ TEST(LatencyReport, AnyRowAboveItsLimitIsAWarning) {
   LatencyRun run = latency_run();
   run.prefill[0].limit.seconds = 0.26;
   EXPECT_EQ(latency_report(run).verdict, Verdict::kWarn);
-  EXPECT_EQ(row_of(latency_report(run), "Prefill", 0).at("share").verdict, Verdict::kWarn);
-  EXPECT_EQ(row_of(latency_report(run), "Decode", 0).at("share").verdict, Verdict::kNone);
+  EXPECT_EQ(row_of(latency_report(run), "Prefill", 0).at("share of the limit").verdict,
+            Verdict::kWarn);
+  EXPECT_EQ(row_of(latency_report(run), "Decode", 0).at("share of the limit").verdict,
+            Verdict::kNone);
   run = latency_run();
   run.decode[0].limit.seconds = 0.016;
   EXPECT_EQ(latency_report(run).verdict, Verdict::kWarn);
-  EXPECT_EQ(row_of(latency_report(run), "Decode", 0).at("share").verdict, Verdict::kWarn);
+  EXPECT_EQ(row_of(latency_report(run), "Decode", 0).at("share of the limit").verdict,
+            Verdict::kWarn);
 }
 
 TEST(LatencyReport, WhatWasNotMeasuredHasNoSection) {

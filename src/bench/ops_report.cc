@@ -20,6 +20,16 @@ using report::Table;
 using report::Text;
 using report::Verdict;
 
+/// Milliseconds with as many digits as the deviation leaves meaning: it with two, the mean to the
+/// same place.
+std::string ms_text(double mean_ms, double sd_ms) {
+  int decimals = 4;
+  if (std::isfinite(sd_ms) && sd_ms > 0) {
+    decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(sd_ms))), 0, 4);
+  }
+  return fmt::format("{:.{}f} ± {:.{}f} ms", mean_ms, decimals, sd_ms, decimals);
+}
+
 std::string rate_text(double tokens_per_s) {
   return tokens_per_s >= 1e4 ? fmt::format("{:.0f}", tokens_per_s) : format_number(tokens_per_s, 4);
 }
@@ -59,7 +69,7 @@ Table shares_table(const OpRun& run) {
                           {{"FLOP/s", "FLOP/s"}, true},
                           {{"limit", "极限耗时"}, true},
                           {{"bound by", "受限于"}},
-                          {{"share", "比例"}, true},
+                          {{"share of the limit", "占极限的比例"}, true},
                           {{"machine", "机器速度"}, true}}};
   for (const OpResult& row : run.results) {
     const LimitShare share = limit_share(row, run.limits);
@@ -80,27 +90,34 @@ Table shares_table(const OpRun& run) {
   return table;
 }
 
+/// How much longer or shorter a time is than the one it is compared with, by their ratio.
+Text speed_text(double ratio) {
+  const bool slower = ratio >= 1;
+  const std::string factor = format_number(slower ? ratio : 1 / ratio);
+  return slower ? Text(factor + "× slower", "慢至 " + factor + " 倍")
+                : Text(factor + "× faster", "快至 " + factor + " 倍");
+}
+
 Table published_table(const OpRun& run) {
-  Table table{
-      .caption =
-          {"Mean ± standard deviation beside what was published on 2026-05-20 for "
-           "another machine: one Ascend 910 NPU, bfloat16",
-           "均值 ± 标准差；与另一台机器的公开数据并列：Ascend 910 NPU，bfloat16，2026-05-20 发布"},
-      .columns = {{{"operation", "算子"}},
-                  {{"here", "本机"}, true},
-                  {{"Ascend 910", "Ascend 910"}, true},
-                  {{"here / there", "本机 / 对方"}, true},
-                  {{"tokens/s here", "本机 token/秒"}, true},
-                  {{"Ascend 910", "Ascend 910"}, true},
-                  {{"share of our limit", "达到本机极限"}, true}}};
+  Table table{.caption = {"Mean ± standard deviation beside what was published on 2026-05-20 for "
+                          "another machine: one Ascend 910 NPU, bfloat16",
+                          "均值 ± 标准差；与另一台机器的公开数据并列：一块昇腾 910 "
+                          "NPU，bfloat16，2026-05-20 发布"},
+              .columns = {{{"operation", "算子"}},
+                          {{"time here", "本机耗时"}, true},
+                          {{"time, Ascend 910", "昇腾 910 耗时"}, true},
+                          {{"here, relative to the Ascend", "本机相对昇腾"}, true},
+                          {{"tokens/s here", "本机 token/秒"}, true},
+                          {{"tokens/s, Ascend 910", "昇腾 910 token/秒"}, true},
+                          {{"share of this machine's limit", "占本机极限的比例"}, true}}};
   for (const OpResult& row : run.results) {
     if (!row.published) continue;
     const Summary s = summarize(row.samples);
     const PublishedFigure& there = *row.published;
     table.rows.push_back({{row.name},
-                          {fmt::format("{:.4f} ± {:.4f} ms", s.mean * 1e3, s.sd * 1e3)},
+                          {ms_text(s.mean * 1e3, s.sd * 1e3)},
                           {fmt::format("{:.4f} ± {:.4f} ms", there.mean_ms, there.sd_ms)},
-                          {format_number(s.mean * 1e3 / there.mean_ms)},
+                          {speed_text(s.mean * 1e3 / there.mean_ms)},
                           {rate_text(row.tokens / s.mean)},
                           {there.tokens_per_s > 0 ? rate_text(there.tokens_per_s) : ""},
                           share_cell(limit_share(row, run.limits).share)});
@@ -122,7 +139,7 @@ report::Series roof(const MachineLimits& limits, double lowest, double highest) 
 
 Chart roofline(const OpRun& run) {
   Chart chart{.title = {"Roofline: arithmetic done against arithmetic per byte moved",
-                        "屋顶线：实际算力与计算强度"},
+                        "Roofline（屋顶线）：实际算力与计算强度"},
               .x = {{"operations per byte", "每字节运算量"}, true},
               .y = {{"GFLOP/s", "GFLOP/s"}, true}};
   std::map<std::string, report::Series> by_op;
@@ -282,12 +299,15 @@ Text summary_text(const OpRun& run) {
   std::vector<double> shares;
   for (const OpResult& row : run.results) shares.push_back(limit_share(row, run.limits).share);
   const Summary s = summarize(shares);
-  return {fmt::format("{} operations on {}: {} to {} of this machine's limit, median {}.",
-                      run.results.size(), run.device, format_percent(s.min), format_percent(s.max),
-                      format_percent(s.median)),
-          fmt::format("{} 项算子，设备 {}：达到本机极限的 {} 至 {}，中位数 {}。",
-                      run.results.size(), run.device, format_percent(s.min), format_percent(s.max),
-                      format_percent(s.median))};
+  return {
+      fmt::format("{} operations on {}: {} to {} of this machine's limit (memory or arithmetic, "
+                  "whichever binds each), median {}.",
+                  run.results.size(), run.device, format_percent(s.min), format_percent(s.max),
+                  format_percent(s.median)),
+      fmt::format("{} 项算子，设备 {}：达到本机极限（内存或算力，取起限制作用者）的 {} 至 "
+                  "{}，中位数 {}。",
+                  run.results.size(), run.device, format_percent(s.min), format_percent(s.max),
+                  format_percent(s.median))};
 }
 
 }  // namespace

@@ -104,15 +104,17 @@ TEST(OpsReport, SharesAreOfTheLimitThatBinds) {
   };
   EXPECT_EQ(share("reads", "limit"), "50 ms");
   EXPECT_EQ(share("reads", "bound by"), "memory");
-  EXPECT_EQ(share("reads", "share"), "25%");
+  EXPECT_EQ(share("reads", "share of the limit"), "25%");
   EXPECT_EQ(share("reads", "B/s"), "5 G");
   EXPECT_EQ(share("reads", "FLOP/s"), "10 G");
   EXPECT_EQ(share("multiplies", "limit"), "80 ms");
   EXPECT_EQ(share("multiplies", "bound by"), "arithmetic");
-  EXPECT_EQ(share("multiplies", "share"), "80%");
+  EXPECT_EQ(share("multiplies", "share of the limit"), "80%");
   EXPECT_EQ(report.verdict, Verdict::kNone);
-  EXPECT_EQ(report.summary.en,
-            "2 operations on cpu: 25% to 80% of this machine's limit, median 52.5%.");
+  EXPECT_EQ(
+      report.summary.en,
+      "2 operations on cpu: 25% to 80% of this machine's limit (memory or arithmetic, whichever "
+      "binds each), median 52.5%.");
 }
 
 TEST(OpsReport, ARowAboveItsLimitIsNamed) {
@@ -122,8 +124,8 @@ TEST(OpsReport, ARowAboveItsLimitIsNamed) {
   EXPECT_EQ(report.verdict, Verdict::kWarn);
   EXPECT_TRUE(warns_of(report, "which cannot be: multiplies, 3 × 4."));
   const char* shares = "Share of this machine's limit";
-  EXPECT_EQ(find_cell(report, shares, "multiplies", "share")->verdict, Verdict::kWarn);
-  EXPECT_EQ(find_cell(report, shares, "reads", "share")->verdict, Verdict::kNone);
+  EXPECT_EQ(find_cell(report, shares, "multiplies", "share of the limit")->verdict, Verdict::kWarn);
+  EXPECT_EQ(find_cell(report, shares, "reads", "share of the limit")->verdict, Verdict::kNone);
 }
 
 TEST(OpsReport, ARowThatTheMachineWasSlowDuringIsMarked) {
@@ -151,17 +153,27 @@ TEST(OpsReport, PublishedFiguresStandBesideOurs) {
   OpResult no_rate = published;
   no_rate.name = {"no rate"};
   no_rate.published->tokens_per_s = 0;
-  const report::Report report = ops_report(run_of({published, no_rate, by_arithmetic()}), nullptr);
+  OpResult quick = published, wavers = published;
+  quick.name = {"quick"};
+  quick.samples = {0.000125};
+  wavers.name = {"wavers"};
+  wavers.samples = {0.0528225 - 0.0027369, 0.0528225 + 0.0027369};
+  const report::Report report =
+      ops_report(run_of({published, no_rate, quick, wavers, by_arithmetic()}), nullptr);
   const auto figure = [&](const char* row, const char* heading) {
     return cell_text(report, "Mean ± standard deviation beside", row, heading);
   };
-  EXPECT_EQ(figure("reads", "here"), "200.0000 ± 70.7107 ms");
-  EXPECT_EQ(figure("reads", "Ascend 910"), "0.5000 ± 0.0250 ms");
-  EXPECT_EQ(figure("reads", "here / there"), "400");
+  EXPECT_EQ(figure("reads", "time here"), "200 ± 71 ms") << "no digit that the deviation drowns";
+  EXPECT_EQ(figure("reads", "time, Ascend 910"), "0.5000 ± 0.0250 ms") << "as published";
+  EXPECT_EQ(figure("reads", "here, relative to the Ascend"), "400× slower");
   EXPECT_EQ(figure("reads", "tokens/s here"), "20");
-  EXPECT_EQ(figure("reads", "share of our limit"), "25%");
-  EXPECT_EQ(figure("multiplies", "here"), "no such cell") << "nothing was published of it";
-  EXPECT_EQ(figure("no rate", "here / there"), "400");
+  EXPECT_EQ(figure("reads", "tokens/s, Ascend 910"), "24000");
+  EXPECT_EQ(figure("reads", "share of this machine's limit"), "25%");
+  EXPECT_EQ(figure("multiplies", "time here"), "no such cell") << "nothing was published of it";
+  EXPECT_EQ(figure("no rate", "here, relative to the Ascend"), "400× slower");
+  EXPECT_EQ(figure("quick", "time here"), "0.1250 ± 0.0000 ms") << "no deviation, four decimals";
+  EXPECT_EQ(figure("quick", "here, relative to the Ascend"), "4× faster");
+  EXPECT_EQ(figure("wavers", "time here"), "52.8 ± 3.9 ms");
   const report::Report without = ops_report(run_of({by_memory()}), nullptr);
   for (const report::Section& section : without.sections) {
     EXPECT_NE(section.heading.en, "Published figures");
