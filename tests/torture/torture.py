@@ -11,6 +11,8 @@ lets a campaign go on. Exit code 1 if a job broke that.
 
 import argparse
 import concurrent.futures
+import contextlib
+import http.client
 import json
 import os
 import pathlib
@@ -19,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 ROWS = "".join(json.dumps({"custom_id": f"r{i}", "method": "POST", "url": "/v1/completions",
@@ -54,6 +57,71 @@ class VerifyJob(Job):
         return {name: value for name, value in report.items() if name not in ("seconds", "environment")}
 
 
+class ServeJob(Job):
+    """A server, three requests, one more that must be answered or refused, and SIGTERM."""
+
+    REQUESTS = [("/v1/completions", {"prompt": "17 + 25 =", "max_tokens": 4, "temperature": 0}),
+                ("/v1/chat/completions", {"messages": [{"role": "user", "content": "17 + 25 ="}], "max_tokens": 4, "temperature": 0,
+                                          "stream": True}),
+                ("/tokenize", {"prompt": "17 + 25 ="})]
+
+    def run(self, ernie, directory, environment):
+        with open(directory / "log", "wb") as log:
+            server = subprocess.Popen(["setarch", "-R", ernie, *self.arguments], cwd=directory, stdout=subprocess.PIPE, stderr=log,
+                                      env={**os.environ, **environment}, stdin=subprocess.DEVNULL)
+        try:
+            last = self.talk(server, directory)
+            # The first signal is lost where what failed is the reading of the pipe that Boost.Asio sends signals through.
+            for patience in (3, 7):
+                server.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    server.wait(patience)
+            if server.poll() is None:
+                raise subprocess.TimeoutExpired(self.arguments, 10)
+        finally:
+            server.kill()
+            server.wait()
+            server.stdout.close()
+        return subprocess.CompletedProcess(self.arguments, server.returncode, last, (directory / "log").read_bytes())
+
+    def talk(self, server, directory):
+        """What the last request got; empty if the server has ended."""
+        port = None
+        end = time.monotonic() + 10
+        while port is None:
+            found = re.search(rb"listening on http://[^:]+:(\d+)", (directory / "log").read_bytes())
+            port = int(found[1]) if found else None
+            if server.poll() is not None:
+                return b""
+            if time.monotonic() > end:
+                raise subprocess.TimeoutExpired(self.arguments, 10)
+            time.sleep(0.002)
+        for path, body in [*self.REQUESTS, self.REQUESTS[0]]:
+            answer = self.ask(port, path, body)
+        return answer
+
+    def ask(self, port, path, body):
+        """The text of a completion or the class of its status; what never comes is a timeout."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+            reply = connection.getresponse()
+            read = reply.read()
+            if reply.status == 200 and path == "/v1/completions":
+                return json.loads(read)["choices"][0]["text"].encode()
+            return str(reply.status).encode()
+        except TimeoutError as problem:
+            raise subprocess.TimeoutExpired(self.arguments, 10) from problem
+        except (OSError, http.client.HTTPException):
+            return b"closed"
+        finally:
+            connection.close()
+
+    def shown(self, output):
+        # A server that could not compute any more says so to each later request, until it is started anew.
+        return b" 42\n" if output in (b"500", b"503") else output
+
+
 def receipts_of(ernie):
     """A file of results with receipts, and its manifest, for `verify receipt`."""
     with tempfile.TemporaryDirectory() as folder:
@@ -69,6 +137,7 @@ def jobs_of(ernie):
         Job("run-batch", ["run-batch", "--quiet", "-t", "1", "-i", "in", "-o", "out"], ["out"], {"in": ROWS}),
         Job("inspect", ["inspect", str(ROOT / "models/demo")]),
         VerifyJob("verify receipt", ["verify", "receipt", "--quiet", "-t", "1", "out", "--json", "-"], [], receipts_of(ernie)),
+        ServeJob("serve", ["serve", "--port", "0", "-t", "1", "--max-model-len", "256"]),
     ]
 
 
