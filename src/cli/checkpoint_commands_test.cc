@@ -53,6 +53,25 @@ TEST(InspectCommand, ShowsTheDemoModel) {
   expect_row(run, "", "  131072 tokens   128.00 MiB");
 }
 
+TEST(InspectCommand, SaysWhatFits) {
+  EXPECT_NE(run_captured({"inspect", kDemo}).out.find("fits here              yes: "),
+            std::string::npos);
+  const TestDirectory folder;
+  // More than any memory.
+  const std::string config = folder.write(
+      "config.json", R"({"architectures":["Ernie4_5ForCausalLM"],"model_type":"ernie4_5",
+      "vocab_size":1000000,"hidden_size":262144,"intermediate_size":262144,"num_hidden_layers":8,
+      "num_attention_heads":64,"num_key_value_heads":8,"head_dim":128,"torch_dtype":"bfloat16",
+      "max_position_embeddings":131072,"rms_norm_eps":1e-5,"rope_theta":500000,
+      "tie_word_embeddings":true,"hidden_act":"silu","use_bias":false})");
+  const std::string model = folder.file("model");
+  const ProgramRun written = run_captured({"dummy", model, "--config", config, "--sparse"});
+  ASSERT_EQ(written.code, 0) << written.err;
+  const ProgramRun run = run_captured({"inspect", model});
+  EXPECT_NE(run.out.find("fits here              no: "), std::string::npos) << run.out << run.err;
+  EXPECT_NE(run.out.find("; with --mmap the weights stay in the file"), std::string::npos);
+}
+
 TEST(InspectCommand, JsonHasTheSameFigures) {
   const ProgramRun run = run_captured({"inspect", "--json", kDemo});
   EXPECT_EQ(run.code, 0);
@@ -84,7 +103,7 @@ TEST(InspectCommand, AnUnusableCheckpointIsRefusedWithItsProblems) {
   EXPECT_EQ(text.err, "ernie inspect: " + folder.file("") + ": would be refused for 1 problem\n");
   const ProgramRun of_json = run_captured({"inspect", "--json", folder.file("")});
   EXPECT_EQ(of_json.code, 2);
-  EXPECT_EQ(of_json.err, "");
+  EXPECT_EQ(of_json.err, text.err);
   const json::object object = json::parse(of_json.out).as_object();
   ASSERT_EQ(object.size(), 1u);
   EXPECT_EQ(std::string(object.at("problems").as_array().at(0).as_string()) + "\n", text.out);

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <climits>
+#include <cstdlib>
 
 #include "cli/commands.h"
 #include "cli/device_flags.h"
@@ -102,7 +103,10 @@ void add_engine_flags(CLI::App& app, EngineFlags& flags) {
 
 void start_log(const CLI::App& app, const EngineFlags& flags) {
   // Not registered under a name, so that a second call replaces the first logger.
-  auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+  const char* no_color = std::getenv("NO_COLOR");
+  const bool is_plain = no_color != nullptr && *no_color != '\0';
+  auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(
+      is_plain ? spdlog::color_mode::never : spdlog::color_mode::automatic);
   auto logger = std::make_shared<spdlog::logger>("", std::move(sink));
   logger->set_pattern("%H:%M:%S.%e %^%l%$ %v");
   logger->set_level(spdlog::level::from_str(flags.quiet ? "error" : flags.log_level));

@@ -3,13 +3,18 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
 #include <map>
 #include <new>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -106,6 +111,26 @@ void add_commands(CLI::App& app, const EngineLoader& loader, Command& chosen) {
 
 namespace {
 
+/// Whoever read standard output has gone, as `head` does: no error that is worth a word. Ends as
+/// programs do that do not ignore the signal.
+void end_with_reader(const Error& error) {
+  pollfd output{STDOUT_FILENO, 0, 0};
+  const bool has_gone = ::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+  if (error.code != ErrorCode::kIo || !has_gone) return;
+  std::signal(SIGPIPE, SIG_DFL);
+  std::raise(SIGPIPE);
+}
+
+/// Help or version, which were asked for.
+int print_help(const CLI::App& app, const CLI::ParseError& asked) {
+  std::ostringstream text;
+  app.exit(asked, text, text);
+  const Result<void> printed = print(text.str());
+  if (printed) return 0;
+  end_with_reader(printed.error());
+  return report_failure("ernie", printed.error().message.c_str());
+}
+
 /// Sets `name` to that of the command.
 int parse_and_run(int argc, const char* const* argv, const EngineLoader& loader,
                   std::string& name) {
@@ -118,13 +143,14 @@ int parse_and_run(int argc, const char* const* argv, const EngineLoader& loader,
   try {
     app.parse(*std::move(arguments));
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // what was asked for is its help
+    if (error.get_exit_code() == 0) return print_help(app, error);
     const CLI::App& at = called(app);
     const std::string problem = visible_text(usage_problem(error, at, app));
     return report_failure(command_name(at), problem.c_str());
   }
   name = command_name(called(app));
   const Result<int> code = command();
+  if (!code) end_with_reader(code.error());
   // Parts of it may be a server's words.
   return code ? *code : report_failure(name, visible_text(code.error().message).c_str());
 }
