@@ -14,6 +14,7 @@
 #include "checkpoint/inspect.h"
 #include "jobs/demo_model.h"
 #include "jobs/model_identity.h"
+#include "jobs/progress.h"
 
 namespace ernie {
 namespace {
@@ -23,7 +24,7 @@ using WeightsPtr = std::shared_ptr<const WeightSource>;
 using TokenizerPtr = std::shared_ptr<const Tokenizer>;
 
 constexpr uint64_t kMaxConfigBytes = uint64_t{1} << 20;
-constexpr auto kLoadLogInterval = std::chrono::seconds(5);
+constexpr std::chrono::milliseconds kLoadLogInterval{5000}, kLoadLineInterval{500};
 
 /// The shape for random weights: a preset's name, a config.json, or a directory with one.
 Result<ModelConfig> dummy_config(const std::string& model) {
@@ -72,13 +73,20 @@ Result<std::string> model_identity(const EngineSettings& settings, const OpenedM
                      settings.isa.empty() ? "best" : settings.isa);
 }
 
-/// Tells how far loading is, but not of a model that loads in seconds.
-LoadProgress log_loading(int64_t num_layers) {
+/// Tells how far loading is: on a terminal in a line of its own, else now and then in the log, but
+/// not of a model that loads in seconds.
+LoadProgress show_loading(int64_t num_layers) {
   using Clock = std::chrono::steady_clock;
-  return [num_layers, last = Clock::now()](int64_t num_ready) mutable {
-    if (Clock::now() - last < kLoadLogInterval) return;
-    spdlog::info("loading: {} of {} layers", num_ready, num_layers);
-    last = Clock::now();
+  const bool quiet = !spdlog::should_log(spdlog::level::warn);
+  return [num_layers, line = ProgressLine(quiet), began = Clock::now(),
+          last = Clock::now()](int64_t num_ready) mutable {
+    const auto now = Clock::now();
+    if (num_ready >= num_layers) return line.clear();
+    if (now - last < (line.is_visible() ? kLoadLineInterval : kLoadLogInterval)) return;
+    last = now;
+    const std::string text =
+        loading_text(num_ready, num_layers, std::chrono::duration<double>(now - began).count());
+    line.is_visible() ? line.show(text) : spdlog::info(text);
   };
 }
 
@@ -157,7 +165,7 @@ Result<LoadedEngine> EngineLoader::load(OpenedModel model, const EngineSettings&
   ERNIE_TRY(auto backend, make_backend(settings.device, options));
   ERNIE_TRY(loaded.identity, model_identity(settings, model, options.dtype));
   ERNIE_TRY(loaded.engine, Engine::create(std::move(backend), *model.weights, model.tokenizer,
-                                          settings.engine, log_loading(config.num_layers)));
+                                          settings.engine, show_loading(config.num_layers)));
   loaded.weights = std::move(model.weights);
   loaded.tokenizer = std::move(model.tokenizer);
   loaded.dtype = options.dtype;

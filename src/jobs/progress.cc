@@ -33,6 +33,13 @@ int terminal_columns() {
 
 }  // namespace
 
+std::string loading_text(int64_t num_ready, int64_t num_layers, double seconds) {
+  std::string text = fmt::format("loading: {} of {} layers", num_ready, num_layers);
+  if (num_ready <= 0) return text;
+  const auto to_come = static_cast<double>(num_layers - num_ready);
+  return text + ", " + duration_text(seconds / static_cast<double>(num_ready) * to_come) + " left";
+}
+
 std::string duration_text(double seconds) {
   const auto total = static_cast<int64_t>(std::min(seconds, 1e9) + 0.5);
   const int64_t hours = total / 3600, minutes = total / 60 % 60;

@@ -64,6 +64,9 @@ class Progress {
   Clock::time_point start_, next_;
 };
 
+/// "loading: 12 of 28 layers, 1m35s left": layers to come take as long as those of these seconds.
+std::string loading_text(int64_t num_ready, int64_t num_layers, double seconds);
+
 /// "95s" as "1m35s".
 std::string duration_text(double seconds);
 

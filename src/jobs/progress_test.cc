@@ -5,6 +5,11 @@
 namespace ernie {
 namespace {
 
+TEST(LoadingText, TellsTheTimeThatIsLeft) {
+  EXPECT_EQ(loading_text(0, 28, 3), "loading: 0 of 28 layers");
+  EXPECT_EQ(loading_text(7, 28, 31.7), "loading: 7 of 28 layers, 1m35s left");
+}
+
 TEST(Progress, Durations) {
   EXPECT_EQ(duration_text(0), "0s");
   EXPECT_EQ(duration_text(59.4), "59s");
