@@ -51,6 +51,11 @@ class Job:
         return output
 
 
+class InspectJob(Job):
+    def shown(self, output):
+        return re.sub(rb"(?m)^fits here .*\n", b"", output)  # depends on the memory that is free
+
+
 class VerifyJob(Job):
     def shown(self, output):
         report = json.loads(output)
@@ -135,7 +140,7 @@ def jobs_of(ernie):
     return [
         Job("run", ["run", "--quiet", "-t", "1", "-p", "17 + 25 =", "-n", "4"]),
         Job("run-batch", ["run-batch", "--quiet", "-t", "1", "-i", "in", "-o", "out"], ["out"], {"in": ROWS}),
-        Job("inspect", ["inspect", str(ROOT / "models/demo")]),
+        InspectJob("inspect", ["inspect", str(ROOT / "models/demo")]),
         VerifyJob("verify receipt", ["verify", "receipt", "--quiet", "-t", "1", "out", "--json", "-"], [], receipts_of(ernie)),
         ServeJob("serve", ["serve", "--port", "0", "-t", "1", "--max-model-len", "256"]),
     ]
