@@ -180,7 +180,7 @@ class WithTheDemo(Chat):
         process = subprocess.run([BINARY, "chat", *DEMO], input=b"Hi\nHi\n", stdout=write, stderr=subprocess.PIPE, check=False,
                                  timeout=30, env=ENVIRONMENT)
         os.close(write)
-        self.assertEqual((process.returncode, process.stderr.count(b"cannot write")), (2, 1))
+        self.assertEqual((process.returncode, process.stderr.count(b"cannot write")), (-signal.SIGPIPE, 0))
 
 
 class WithAServer(Chat):
